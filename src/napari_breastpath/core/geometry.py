@@ -8,6 +8,7 @@ anchored at that origin.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 # Distance to an integer below which a coordinate in lattice pixels is taken to be that integer.
@@ -46,7 +47,7 @@ class PixelSize:
         if not all(math.isfinite(v) and v > 0 for v in (self.x, self.y)):
             raise ValueError(f"pixel size must be positive and finite, got {self.x} × {self.y} µm/px")
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[float]:
         return iter((self.x, self.y))
 
 
