@@ -45,7 +45,7 @@ class PixelSize:
 
     def __post_init__(self) -> None:
         if not all(math.isfinite(v) and v > 0 for v in (self.x, self.y)):
-            raise ValueError(f"pixel size must be positive and finite, got {self.x} × {self.y} µm/px")
+            raise ValueError(f"not a pixel size in µm/px: {self.x} × {self.y}")
 
     def __iter__(self) -> Iterator[float]:
         return iter((self.x, self.y))
@@ -140,9 +140,8 @@ class Lattice:
         """Return the lattice of `mpp` µm/px over a slide of `width` × `height` level-0 pixels."""
         mpp_x, mpp_y = (mpp, mpp) if isinstance(mpp, int | float) else mpp
         step_x, step_y = snap(mpp_x / slide_mpp.x), snap(mpp_y / slide_mpp.y)
-        return cls(
-            snapped_ceil(height / step_y), snapped_ceil(width / step_x), step_x, step_y, mpp_x, mpp_y
-        )
+        rows, columns = snapped_ceil(height / step_y), snapped_ceil(width / step_x)
+        return cls(rows, columns, step_x, step_y, mpp_x, mpp_y)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -168,13 +167,14 @@ class Lattice:
     def window(self, box: Box) -> tuple[slice, slice]:
         """Return the (rows, columns) whose pixels `box` touches, clipped to the lattice."""
         top, left = math.floor(snap(box.y / self.step_y)), math.floor(snap(box.x / self.step_x))
-        bottom, right = snapped_ceil(box.bottom / self.step_y), snapped_ceil(box.right / self.step_x)
+        bottom = snapped_ceil(box.bottom / self.step_y)
+        right = snapped_ceil(box.right / self.step_x)
         rows = slice(min(max(top, 0), self.height), min(max(bottom, 0), self.height))
         columns = slice(min(max(left, 0), self.width), min(max(right, 0), self.width))
         return rows, columns
 
     def coarser(self, factor: int) -> Lattice:
-        """Return the lattice whose pixels hold `factor` × `factor` of these (odd edges rounded up)."""
+        """Return the lattice whose pixels hold `factor` × `factor` of these."""
         return Lattice(
             -(-self.height // factor),
             -(-self.width // factor),

@@ -1,0 +1,274 @@
+"""The probability map of a slide and its labels, on disk as one OME-Zarr with pyramids.
+
+The unit of writing is a *block*, one chunk of level 0. A block's coarser levels are written right
+after it; the states of tiles and blocks come last, so whatever a crash leaves behind is either
+marked finished and whole, or not marked and written again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import ResultError
+from napari_breastpath.core.geometry import Lattice, PixelSize
+from napari_breastpath.results import ngff
+
+UInt8Array: TypeAlias = NDArray[np.uint8]
+LABELS = ("mask", "edits", "tissue")
+ERASED = 255
+TODO, DONE, SKIPPED, FAILED = 0, 1, 2, 3
+COARSEST_PX = 512
+
+
+def chunk_size(lattice: Lattice) -> int:
+    """Return the edge of a block in map pixels: small maps get small ones, to resume finely."""
+    return 512 if max(lattice.shape) > 4096 else 256
+
+
+def pyramid_lattices(lattice: Lattice, at_least: int = 1) -> tuple[Lattice, ...]:
+    """Return the lattices of the ×2 levels down to about 512 pixels, `at_least` that many."""
+    levels = [lattice]
+    while max(levels[-1].shape) > COARSEST_PX or len(levels) < at_least:
+        levels.append(levels[-1].coarser(2))
+    return tuple(levels)
+
+
+def _pooled(values: UInt8Array) -> UInt8Array:
+    """Return `values` (…, y, x) with 2 × 2 windows on a last axis, odd edges padded by 0."""
+    pad = [(0, 0)] * (values.ndim - 2) + [(0, n % 2) for n in values.shape[-2:]]
+    padded = np.pad(values, pad) if any(b for _, b in pad) else values
+    *lead, height, width = padded.shape
+    windows = padded.reshape(*lead, height // 2, 2, width // 2, 2)
+    pooled: UInt8Array = windows.swapaxes(-3, -2).reshape(*lead, height // 2, width // 2, 4)
+    return pooled
+
+
+def halve_mean(values: UInt8Array) -> UInt8Array:
+    """Average 2 × 2 pixels over those inferred (not 0); 0 where none is."""
+    windows = _pooled(values)
+    known = np.maximum(np.count_nonzero(windows, axis=-1), 1)
+    total = windows.sum(axis=-1, dtype=np.uint16)
+    return ((total + known // 2) // known).astype(np.uint8)
+
+
+def halve_max(values: UInt8Array) -> UInt8Array:
+    """Keep the largest label of 2 × 2 pixels, so that a small focus stays visible from afar."""
+    maximum: UInt8Array = _pooled(values).max(axis=-1)
+    return maximum
+
+
+@dataclass(frozen=True)
+class Pyramid:
+    """Levels of one raster, finest first, written by windows of level 0.
+
+    Attributes
+    ----------
+    levels : tuple of zarr.Array
+        uint8, (c, y, x) or (y, x), each half as large as the one before.
+    halve : callable
+        How a coarser level comes from the finer one.
+    """
+
+    levels: tuple[zarr.Array[Any], ...]
+    halve: Callable[[UInt8Array], UInt8Array]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width) of level 0."""
+        height, width = self.levels[0].shape[-2:]
+        return height, width
+
+    def read(self, rows: slice, columns: slice, level: int = 0) -> UInt8Array:
+        """Return a window of one level."""
+        values: UInt8Array = np.asarray(self.levels[level][..., rows, columns])
+        return values
+
+    def write(self, row: int, column: int, values: UInt8Array) -> None:
+        """Write `values` (…, h, w) with their corner at (row, column) of level 0, then upwards.
+
+        The window of each coarser level is read back from the level below, so corners need not be
+        even.
+        """
+        top, left = row, column
+        bottom, right = row + values.shape[-2], column + values.shape[-1]
+        self.levels[0][..., top:bottom, left:right] = values
+        for finer, coarser in zip(self.levels, self.levels[1:], strict=False):
+            top, left = top // 2, left // 2
+            bottom, right = -(-bottom // 2), -(-right // 2)
+            below = np.asarray(finer[..., 2 * top : 2 * bottom, 2 * left : 2 * right])
+            coarser[..., top:bottom, left:right] = self.halve(below)
+
+
+class MapStore:
+    """The OME-Zarr of one result: probabilities, labels and the state of every tile and block.
+
+    Parameters
+    ----------
+    path : Path
+        The `probability.ome.zarr` folder, made by `MapStore.create`.
+    mode : str, by default "r+"
+        zarr's mode: "r" for reading only.
+
+    Attributes
+    ----------
+    probability : Pyramid
+        uint8 (c, y, x); 0 not inferred, else max(1, round(255·p)).
+    lattice : Lattice
+        Geometry of level 0.
+    tile_state : ndarray, uint8 (rows, columns)
+        0 to do, 1 done, 2 skipped, 3 failed.
+    block_state : ndarray, uint8 (rows, columns)
+        1 where the block is written whole.
+
+    Raises
+    ------
+    ResultError
+        There is no such map, or it is not one of ours.
+    """
+
+    def __init__(self, path: Path, mode: str = "r+") -> None:
+        self.path = path
+        try:
+            self._group = zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
+            geometry: Any = self._group.attrs["breastpath"]
+            self.lattice = Lattice(**geometry["lattice"])
+            self.chunk = int(geometry["chunk"])
+        except (OSError, KeyError, TypeError, ValueError) as error:
+            raise ResultError(
+                path, "not a probability map of this program", "analyse the slide again"
+            ) from error
+        self.probability = Pyramid(self._levels(""), halve_mean)
+
+    @classmethod
+    def create(
+        cls,
+        path: Path,
+        lattice: Lattice,
+        slide_mpp: PixelSize,
+        classes: Sequence[tuple[str, tuple[int, int, int]]],
+        tiles: tuple[int, int],
+        at_least: int = 1,
+    ) -> MapStore:
+        """Make an empty map.
+
+        Parameters
+        ----------
+        path : Path
+            Folder to make; must not exist.
+        lattice : Lattice
+            Geometry of level 0 over the slide.
+        slide_mpp : PixelSize
+            µm/px of the slide's level 0.
+        classes : sequence of (name, RGB)
+            The model's classes, in channel order.
+        tiles : (rows, columns)
+            Shape of the tile grid.
+        at_least : int, by default 1
+            Number of pyramid levels wanted even if the map is small.
+        """
+        levels = pyramid_lattices(lattice, at_least)
+        chunk, mpp = chunk_size(lattice), (slide_mpp.x, slide_mpp.y)
+        names, colors = [name for name, _ in classes], [color for _, color in classes]
+        root = zarr.create_group(path)
+        _create_levels(root, levels, chunk, len(classes))
+        _create_labels(root, levels, chunk, mpp, classes)
+        blocks = tuple(-(-n // chunk) for n in lattice.shape)
+        for name, shape in (("tile_state", tiles), ("block_state", blocks)):
+            root.create_array(name, shape=shape, chunks=shape, dtype="u1", fill_value=0)
+        fields = {name: getattr(lattice, name) for name in Lattice.__dataclass_fields__}
+        root.attrs["ome"] = {
+            "version": ngff.VERSION,
+            "multiscales": ngff.multiscales("probability", levels, mpp, channels=True),
+            "omero": ngff.omero(names, colors),
+        }
+        root.attrs["breastpath"] = {"lattice": fields, "chunk": chunk}
+        return cls(path)
+
+    def _levels(self, prefix: str) -> tuple[zarr.Array[Any], ...]:
+        group: Any = self._group[prefix] if prefix else self._group
+        count = len(group.attrs["ome"]["multiscales"][0]["datasets"])
+        return tuple(group[str(k)] for k in range(count))
+
+    def label(self, name: str) -> Pyramid:
+        """Return the pyramid of one label: `mask`, `edits` or `tissue`, uint8 (y, x)."""
+        return Pyramid(self._levels(f"labels/{name}"), halve_max)
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """(rows, columns) of blocks."""
+        rows, columns = self._array("block_state").shape
+        return rows, columns
+
+    def _array(self, name: str) -> Any:
+        return self._group[name]
+
+    @property
+    def tile_state(self) -> UInt8Array:
+        """State of every tile, a copy."""
+        return np.asarray(self._array("tile_state")[:])
+
+    @tile_state.setter
+    def tile_state(self, state: UInt8Array) -> None:
+        self._array("tile_state")[:] = state
+
+    @property
+    def block_state(self) -> UInt8Array:
+        """1 for every finished block, a copy."""
+        return np.asarray(self._array("block_state")[:])
+
+    @block_state.setter
+    def block_state(self, state: UInt8Array) -> None:
+        self._array("block_state")[:] = state
+
+    def block_window(self, row: int, column: int) -> tuple[slice, slice]:
+        """Return the map pixels (rows, columns) of a block."""
+        top, left = row * self.chunk, column * self.chunk
+        return (
+            slice(top, min(top + self.chunk, self.lattice.height)),
+            slice(left, min(left + self.chunk, self.lattice.width)),
+        )
+
+
+def _create_levels(group: Any, levels: Sequence[Lattice], chunk: int, channels: int = 0) -> None:
+    lead, names = ((channels,), ("c", "y", "x")) if channels else ((), ("y", "x"))
+    for k, level in enumerate(levels):
+        group.create_array(
+            str(k),
+            shape=(*lead, *level.shape),
+            chunks=(*lead, chunk, chunk),
+            dtype="u1",
+            fill_value=0,
+            dimension_names=names,
+        )
+
+
+def _create_labels(
+    root: Any,
+    levels: Sequence[Lattice],
+    chunk: int,
+    mpp: tuple[float, float],
+    classes: Sequence[tuple[str, tuple[int, int, int]]],
+) -> None:
+    named = {k + 1: value for k, value in enumerate(classes)}
+    values = {
+        "mask": named,
+        "edits": {**named, ERASED: ("erased", (255, 255, 255))},
+        "tissue": {1: ("tissue", (0, 160, 200))},
+    }
+    labels = root.create_group("labels")
+    labels.attrs["ome"] = {"version": ngff.VERSION, "labels": list(LABELS)}
+    for name in LABELS:
+        group = labels.create_group(name)
+        _create_levels(group, levels, chunk)
+        group.attrs["ome"] = {
+            "version": ngff.VERSION,
+            "multiscales": ngff.multiscales(name, levels, mpp, channels=False),
+            "image-label": ngff.image_label(values[name]),
+        }

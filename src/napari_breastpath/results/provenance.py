@@ -1,0 +1,71 @@
+"""What a number rests on: software, slide, model."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+from napari_breastpath.models import ModelBundle
+from napari_breastpath.slides import Slide
+
+PACKAGES = (
+    "napari-breastpath",
+    "napari",
+    "numpy",
+    "scipy",
+    "scikit-image",
+    "tifffile",
+    "zarr",
+    "dask",
+    "torch",
+    "segmentation-models-pytorch",
+    "spams-bin",
+    "openslide-python",
+    "openslide-bin",
+    "openvino",
+    "onnxruntime",
+)
+
+
+def version(package: str) -> str | None:
+    """Return the installed version of a distribution, None where there is none."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def software_versions() -> dict[str, str]:
+    """Return Python's and every present package's version."""
+    found = {name: version(name) for name in PACKAGES}
+    return {"python": platform.python_version()} | {k: v for k, v in found.items() if v}
+
+
+def slide_record(slide: Slide) -> dict[str, Any]:
+    """Return result.json's `slide` object."""
+    return {
+        "path": str(slide.path.resolve()),
+        "width": slide.width,
+        "height": slide.height,
+        "mpp_x": slide.mpp.x,
+        "mpp_y": slide.mpp.y,
+        "mpp_source": slide.mpp.source,
+        "vendor": slide.vendor,
+        "reader": slide.reader,
+        "bounds_offset": list(slide.bounds_offset),
+        "fingerprint": slide.fingerprint,
+    }
+
+
+def model_record(bundle: ModelBundle) -> dict[str, Any]:
+    """Return result.json's `model` object."""
+    return {
+        "name": bundle.name,
+        "version": bundle.version,
+        "sha256": bundle.sha256,
+        "mpp": bundle.mpp,
+        "classes": [
+            {"name": c.name, "color": list(c.color), "role": c.role} for c in bundle.classes
+        ],
+    }
