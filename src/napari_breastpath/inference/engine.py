@@ -1,0 +1,260 @@
+"""The engine: read ahead → stain → network → blend → write, tile by tile in a fixed order.
+
+Reading runs in threads, the network in the caller's, writing in one more; what waits between them
+is bounded, so memory does not grow with the slide.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import InferenceError, SlideError
+from napari_breastpath.core.progress import Progress, ProgressCallback, ignore_progress
+from napari_breastpath.inference.grid import BoolArray, Grid
+from napari_breastpath.inference.plan import Plan, States
+from napari_breastpath.inference.stitch import Blender, Blocks, FloatArray, Index
+from napari_breastpath.inference.writer import Writer
+from napari_breastpath.models import OutOfMemory, Predictor
+from napari_breastpath.results.maps import DONE, FAILED, MapStore
+from napari_breastpath.slides import Slide
+
+if TYPE_CHECKING:
+    import torch
+
+TileArray = NDArray[np.uint8]
+BATCHES_AHEAD = 3
+
+
+class Normalizer(Protocol):
+    """Anything that brings a batch of tiles to the model's stain."""
+
+    def transform_batch(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the batch, uint8 (n, h, w, 3), normalised."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
+    """Everything one run needs.
+
+    Attributes
+    ----------
+    slide : Slide
+    grid : Grid
+    store : MapStore
+    predictor : Predictor
+    analysed : ndarray, bool (y, x)
+        Where the map may hold values, on the map lattice made `factor` times coarser.
+    factor : int
+    states : ndarray, uint8 (rows, columns)
+        Tile states at the start of the run.
+    normalizer : Normalizer or None
+        None: tiles go to the network as they are.
+    """
+
+    slide: Slide
+    grid: Grid
+    store: MapStore
+    predictor: Predictor
+    analysed: BoolArray
+    factor: int
+    states: States
+    normalizer: Normalizer | None = None
+
+    @property
+    def blocks(self) -> Blocks:
+        """Blocks of the map under this grid."""
+        return Blocks(self.grid, self.store.chunk)
+
+
+@dataclass
+class Outcome:
+    """What a run did.
+
+    Attributes
+    ----------
+    states : ndarray, uint8
+        Tile states now.
+    batch_size : int
+        The smallest batch that had to be used.
+    stopped : bool
+        It was told to stop before the last tile.
+    failures : list of str
+        One line per tile that could not be had.
+    seconds : dict
+        Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`stain`) and in
+        the network (`network`).
+    """
+
+    states: States
+    batch_size: int
+    stopped: bool = False
+    failures: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def spend(self, stage: str, since: float) -> None:
+        """Add the time since `since` (perf_counter) to a stage."""
+        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - since
+
+
+@dataclass
+class _Tile:
+    index: Index
+    pixels: TileArray | None = None
+    error: str = ""
+
+
+def run(
+    job: Job,
+    plan: Plan,
+    progress: ProgressCallback = ignore_progress,
+    stop: threading.Event | None = None,
+) -> Outcome:
+    """Infer the tiles of `plan` and write its blocks.
+
+    Parameters
+    ----------
+    job : Job
+    plan : Plan
+    progress : callable
+        Called in this thread after every batch.
+    stop : threading.Event, optional
+        Set it to end the run after the batch in work; finished blocks stay.
+
+    Returns
+    -------
+    Outcome
+
+    Raises
+    ------
+    InferenceError
+        The network cannot be run at all.
+    ResultError
+        A block cannot be written.
+    """
+    states = job.states.copy()
+    outcome = Outcome(states, job.predictor.batch_size)
+    blender = Blender(job.blocks, plan.tiles, plan.blocks, job.predictor.classes)
+    fates: dict[Index, int] = {}
+    started = time.perf_counter()
+    pool = ThreadPoolExecutor(_readers(), "read")
+    try:
+        with Writer(job.store, job.blocks, plan, states, job.analysed, job.factor) as writer:
+            for batch in _batches(_read_ahead(job, plan, pool), job.predictor.batch_size, outcome):
+                if stop is not None and stop.is_set():
+                    outcome.stopped = True
+                    break
+                for tile, probability in _infer(job, batch, outcome):
+                    fates[tile] = FAILED if probability is None else DONE
+                    for block, values in blender.add(tile, probability):
+                        writer.put(block, values, fates)
+                rate = len(fates) / (time.perf_counter() - started)
+                progress(Progress("inference", len(fates), len(plan.tiles), rate))
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+    return outcome
+
+
+def _readers() -> int:
+    return min(16, max(2, os.cpu_count() or 1))
+
+
+def read_tile(slide: Slide, grid: Grid, index: Index) -> TileArray:
+    """Read one tile at the model's µm/px, uint8 (tile, tile, 3); white beyond the slide."""
+    box = grid.box(*index)
+    return slide.read(box.x, box.y, box.width, box.height, mpp=grid.lattice.mpp)
+
+
+def _read_ahead(job: Job, plan: Plan, pool: ThreadPoolExecutor) -> Iterator[_Tile]:
+    """Yield the tiles in order, reading a few batches ahead."""
+    waiting: deque[tuple[Index, Future[TileArray]]] = deque()
+    for index in plan.tiles:
+        waiting.append((index, pool.submit(read_tile, job.slide, job.grid, index)))
+        if len(waiting) > BATCHES_AHEAD * job.predictor.batch_size:
+            yield _settled(*waiting.popleft())
+    while waiting:
+        yield _settled(*waiting.popleft())
+
+
+def _settled(index: Index, future: Future[TileArray]) -> _Tile:
+    try:
+        return _Tile(index, future.result())
+    except SlideError as error:
+        return _Tile(index, error=str(error))
+
+
+def _batches(tiles: Iterator[_Tile], size: int, outcome: Outcome) -> Iterator[list[_Tile]]:
+    started = time.perf_counter()
+    while batch := list(islice(tiles, size)):
+        outcome.spend("read_wait", started)
+        yield batch
+        started = time.perf_counter()
+
+
+def _infer(job: Job, batch: list[_Tile], outcome: Outcome) -> list[tuple[Index, FloatArray | None]]:
+    """Return each tile's probabilities, None for one that is unreadable or not a number."""
+    readable = [tile.pixels for tile in batch if tile.pixels is not None]
+    answers = iter(_predict(job, np.stack(readable), outcome) if readable else [])
+    results: list[tuple[Index, FloatArray | None]] = []
+    for tile in batch:
+        answer = next(answers) if tile.pixels is not None else None
+        if answer is not None and not np.isfinite(answer).all():
+            answer, tile.error = None, "the network gave NaN"
+        if answer is None:
+            outcome.failures.append(
+                f"tile row {tile.index[0]}, column {tile.index[1]}: {tile.error}"
+            )
+        results.append((tile.index, answer))
+    return results
+
+
+def _predict(job: Job, pixels: TileArray, outcome: Outcome) -> Iterator[FloatArray]:
+    """Yield one answer a tile; out of memory halves the batch, for good, and goes on."""
+    start = 0
+    while start < len(pixels):
+        size = outcome.batch_size
+        piece = pixels[start : start + size]
+        try:
+            answers = _forward(job, _padded(piece, size), outcome)
+        except OutOfMemory as error:
+            if size == 1:
+                advice = "close other programs or choose --device cpu"
+                raise InferenceError(
+                    error.subject, "no memory for a single tile", advice
+                ) from error
+            outcome.batch_size = size // 2
+            continue
+        yield from answers[: len(piece)]
+        start += size
+
+
+def _padded(pixels: TileArray, size: int) -> TileArray:
+    """Fill a batch up to `size` with white tiles: its size never changes, nor do its results."""
+    missing = size - len(pixels)
+    filler = np.full((missing, *pixels.shape[1:]), 255, np.uint8)
+    return np.concatenate([pixels, filler]) if missing else pixels
+
+
+def _forward(job: Job, pixels: TileArray, outcome: Outcome) -> FloatArray:
+    import torch
+
+    started = time.perf_counter()
+    batch = torch.from_numpy(pixels).to(job.predictor.device.name)
+    if job.normalizer is not None:
+        batch = job.normalizer.transform_batch(batch)
+        outcome.spend("stain", started)
+        started = time.perf_counter()
+    answers: FloatArray = np.asarray(job.predictor.predict(batch))
+    outcome.spend("network", started)
+    return answers
