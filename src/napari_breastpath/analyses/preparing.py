@@ -1,0 +1,134 @@
+"""Before the first tile: tissue, region, stain and what is odd about the slide's colours."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.analyses.request import TISSUE_METHODS, Request
+from napari_breastpath.core.errors import ModelError, UsageError
+from napari_breastpath.core.geometry import Box, Lattice, PixelSize
+from napari_breastpath.exchange.masks import polygons_mask, read_mask
+from napari_breastpath.inference.engine import Normalizer
+from napari_breastpath.models import ModelBundle
+from napari_breastpath.preprocess import (
+    StainNormalizer,
+    domain_warning,
+    grow,
+    sample_tissue_pixels,
+    staintools_normalizer,
+    tissue_mask,
+)
+from napari_breastpath.results import Result
+from napari_breastpath.slides import Slide
+
+BoolArray = NDArray[np.bool_]
+TISSUE_MPP = 8.0
+MARGIN_UM = 50.0
+MAX_UPSAMPLING = 1.5
+
+
+def tissue_factor(map_mpp: float) -> int:
+    """Return the power of two of map pixels per tissue pixel that comes nearest to 8 µm."""
+    return int(2 ** max(0, round(np.log2(TISSUE_MPP / map_mpp))))
+
+
+def check_resolution(slide: Slide, bundle: ModelBundle) -> list[str]:
+    """Return a warning where the slide must be enlarged for the model; beyond 1.5× raise.
+
+    Raises
+    ------
+    ModelError
+        The slide is more than 1.5 times coarser than the model's µm/px.
+    """
+    factor = max(slide.mpp.x, slide.mpp.y) / bundle.mpp
+    if factor > MAX_UPSAMPLING:
+        cause = f"{max(slide.mpp):g} µm/px is too coarse for {bundle.name} ({bundle.mpp:g} µm/px)"
+        raise ModelError(slide.path, cause, "use a finer scan or another --model")
+    if factor > 1.001:
+        return [f"slide enlarged {factor:.2f}× to the model's {bundle.mpp:g} µm/px"]
+    return []
+
+
+def find_tissue(slide: Slide, request: Request, lattice: Lattice) -> BoolArray:
+    """Return the tissue to analyse on `lattice`: by method or from a file, within the region."""
+    if request.tissue in TISSUE_METHODS:
+        mask = tissue_mask(slide, mpp=lattice.mpp_x, method=request.tissue)
+    else:
+        mask = read_mask(request.tissue, lattice)
+    return mask & region_mask(request.region, lattice) if request.region is not None else mask
+
+
+def region_mask(region: Any, lattice: Lattice) -> BoolArray:
+    """Return the lattice pixels that a `Box` touches, or whose centres lie in polygons."""
+    if not isinstance(region, Box):
+        return polygons_mask([np.asarray(polygon, float) for polygon in region], lattice)
+    mask = np.zeros(lattice.shape, bool)
+    mask[lattice.window(region)] = True
+    if not mask.any():
+        advice = "give x,y,width,height in level-0 pixels"
+        raise UsageError("--region", "lies outside the slide", advice)
+    return mask
+
+
+def store_tissue(result: Result, tissue: BoolArray, factor: int) -> None:
+    """Write the tissue label, `factor` times finer than `tissue`, block row by block row."""
+    label, chunk = result.map.label("tissue"), result.map.chunk
+    for top in range(0, result.lattice.height, chunk):
+        rows = slice(top, min(top + chunk, result.lattice.height))
+        coarse = tissue[rows.start // factor : -(-rows.stop // factor)]
+        fine = coarse.repeat(factor, axis=0).repeat(factor, axis=1)
+        window = fine[: rows.stop - rows.start, : result.lattice.width]
+        label.write(top, 0, window.astype(np.uint8))
+
+
+def stored_tissue(result: Result, factor: int) -> BoolArray:
+    """Return the tissue label on the map lattice made `factor` times coarser."""
+    level = int(np.log2(factor))
+    return np.asarray(result.map.label("tissue").levels[level][:]) > 0
+
+
+def analysed_area(tissue: BoolArray, lattice: Lattice) -> BoolArray:
+    """Return tissue grown by 50 µm: where the map may hold values."""
+    return grow(tissue, MARGIN_UM, lattice.mpp)
+
+
+def fit_stain(
+    slide: Slide, request: Request, bundle: ModelBundle, tissue: BoolArray, lattice: Lattice
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """Estimate the slide's stain once; return what to record and the warnings it raises."""
+    if not tissue.any():
+        return None, []
+    pixels = sample_tissue_pixels(slide, tissue, lattice)
+    odd = domain_warning(pixels, bundle.training_domain)
+    warnings = [odd] if odd else []
+    if request.stain in ("none", "staintools"):
+        return None, warnings
+    normalizer = target_normalizer(request.stain, bundle).fit_source(pixels)
+    if normalizer.source_flag:
+        warnings.append(f"stain not normalised: {normalizer.source_flag}")
+    return normalizer.to_dict(), warnings
+
+
+def target_normalizer(method: str, bundle: ModelBundle) -> StainNormalizer:
+    """Return a normaliser towards the model's own stain."""
+    stain = bundle.stain
+    if not stain:
+        raise ModelError(bundle.folder, "names no stain target", "use --stain none")
+    return StainNormalizer.from_target(method, stain["stain_matrix"], stain["max_concentration"])
+
+
+def make_normalizer(
+    request: Request, bundle: ModelBundle, recorded: dict[str, Any] | None
+) -> Normalizer | None:
+    """Return what the engine puts before the network, from the record and nothing else."""
+    if request.stain == "staintools":
+        return staintools_normalizer(bundle.stain["stain_matrix"], bundle.stain["max_concentration"])
+    return StainNormalizer.from_dict(recorded) if recorded else None
+
+
+def map_tissue_mpp(slide_mpp: PixelSize, lattice: Lattice) -> float:
+    """Return the mm² of slide that one pixel of a lattice covers."""
+    return lattice.step_x * slide_mpp.x * lattice.step_y * slide_mpp.y / 1e6

@@ -1,0 +1,312 @@
+"""The `tumour` analysis: tissue → stain → network → probability map → regions and scores."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_breastpath.analyses.measuring import measure_result
+from napari_breastpath.analyses.preparing import (
+    BoolArray,
+    analysed_area,
+    check_resolution,
+    find_tissue,
+    fit_stain,
+    make_normalizer,
+    store_tissue,
+    stored_tissue,
+    tissue_factor,
+)
+from napari_breastpath.analyses.request import Request, check_same, check_status
+from napari_breastpath.core.errors import ResultError
+from napari_breastpath.core.geometry import Lattice, output_stride
+from napari_breastpath.core.progress import Progress, ProgressCallback
+from napari_breastpath.inference import (
+    Blocks,
+    Grid,
+    Job,
+    Outcome,
+    Plan,
+    initial_states,
+    plan_addition,
+    plan_run,
+    run,
+    tiles_touching,
+)
+from napari_breastpath.models import ModelBundle, Predictor, make_predictor
+from napari_breastpath.results import Result, create_result
+from napari_breastpath.results.folder import RECORD, result_path, set_aside
+from napari_breastpath.results.maps import DONE, FAILED, SKIPPED
+from napari_breastpath.results.provenance import model_record, slide_record, software_versions
+from napari_breastpath.slides import Slide, check_pixel_size
+
+BRIGHT_FIELD_MPP = (0.05, 20.0)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One slide, one model, one request, and who wants to hear about it.
+
+    `started` is called once, as soon as the result folder with its (empty) map is there.
+    """
+
+    slide: Slide
+    bundle: ModelBundle
+    request: Request
+    progress: ProgressCallback
+    stop: threading.Event | None = None
+    started: Callable[[Result], None] | None = None
+
+    @property
+    def grid(self) -> Grid:
+        """The tiles of the slide at the model's µm/px."""
+        bundle = self.bundle
+        lattice = self.slide.lattice(bundle.mpp)
+        return Grid.over(lattice, bundle.tile_size, self.request.overlap, bundle.output_stride)
+
+    @property
+    def factor(self) -> int:
+        """Map pixels per tissue pixel."""
+        return tissue_factor(self.grid.map_lattice.mpp_x)
+
+    @property
+    def tissue_lattice(self) -> Lattice:
+        """Geometry of the tissue mask."""
+        return self.grid.map_lattice.coarser(self.factor)
+
+    @property
+    def stopped(self) -> bool:
+        """Someone wants this to end."""
+        return self.stop is not None and self.stop.is_set()
+
+
+def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
+    """Analyse one slide, or go on with what an interrupted run left.
+
+    Parameters
+    ----------
+    job : Run
+    out : Path
+        Folder that holds the result folders.
+    resume : bool
+        False moves an old result aside and starts anew.
+
+    Returns
+    -------
+    Result
+        Its `status` says whether every tissue tile was read.
+    """
+    check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
+    warnings = check_resolution(job.slide, job.bundle)
+    result = _open(job, out, resume, warnings)
+    if job.started is not None:
+        job.started(result)
+    if result.status == "complete":
+        result.log("already complete, nothing to do")
+        return result
+    if not result.record["prepared"]:
+        _prepare(job, result)
+    plan, states, analysed = _remaining(job, result)
+    return _infer_and_measure(job, result, plan, states, analysed)
+
+
+def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
+    """Infer tissue that a hand added to a finished result; remove what a hand took away.
+
+    Pixels inferred before keep their values; only tiles that reach into newly analysed pixels run.
+
+    Parameters
+    ----------
+    job : Run
+        The same slide and model as the result's.
+    result : Result
+    tissue : ndarray, bool (y, x)
+        The new tissue on `job.tissue_lattice`.
+
+    Returns
+    -------
+    Result
+    """
+    check_same(result, job.request, job.slide, job.bundle)
+    grid, factor = job.grid, job.factor
+    before = analysed_area(stored_tissue(result, factor), job.tissue_lattice)
+    now = analysed_area(tissue, job.tissue_lattice)
+    wanted = tiles_touching(grid, tissue, factor)
+    states = initial_states(wanted, np.where(wanted, result.map.tile_state, SKIPPED))
+    added = tiles_touching(grid, now & ~before, factor)
+    blocks = Blocks(grid, result.map.chunk)
+    plan = plan_addition(blocks, wanted, added, states)
+    _reopen(result, plan)
+    store_tissue(result, tissue, factor)
+    _erase(result, before & ~now, factor)
+    result.save(tissue_edited=True)
+    return _infer_and_measure(job, result, plan, states, now)
+
+
+def _open(job: Run, out: Path, resume: bool, warnings: list[str]) -> Result:
+    """Return the result to go on with, or a new one."""
+    path = result_path(out, job.slide.path.name, job.request.analysis, job.slide.fingerprint)
+    if resume and (path / RECORD).is_file():
+        result = Result.load(path)
+        check_status(result)
+        check_same(result, job.request, job.slide, job.bundle)
+        return result
+    set_aside(path)
+    bundle = job.bundle
+    record = {
+        "prepared": False,
+        "slide": slide_record(job.slide),
+        "analysis": job.request.analysis,
+        "specimen": job.request.specimen,
+        "model": model_record(bundle),
+        "map_mpp": list(job.grid.map_lattice.mpp),
+        "settings": job.request.settings(),
+        "warnings": warnings,
+        "software": software_versions(),
+        "timing_s": {},
+        "edits": {"strokes": 0, "pixels": 0, "seconds": 0.0, "readers": []},
+    }
+    return create_result(
+        path,
+        record,
+        lattice=job.grid.map_lattice,
+        slide_mpp=job.slide.mpp,
+        classes=[(c.name, c.color) for c in bundle.classes],
+        tiles=job.grid.shape,
+        at_least=job.factor.bit_length(),
+    )
+
+
+def _prepare(job: Run, result: Result) -> None:
+    """Find tissue and stain, choose device and engine, and write all of it down."""
+    started = time.perf_counter()
+    job.progress(Progress("tissue", 0, 1))
+    tissue = find_tissue(job.slide, job.request, job.tissue_lattice)
+    store_tissue(result, tissue, job.factor)
+    found = time.perf_counter()
+    job.progress(Progress("stain", 0, 1))
+    stain, warnings = fit_stain(
+        job.slide, job.request, job.bundle, tissue, job.tissue_lattice
+    )
+    if not tissue.any():
+        warnings.append("no tissue found")
+    predictor = _predictor(job, result)
+    settings = result.record["settings"] | {
+        "stain_normalizer": stain,
+        "device": predictor.device.name,
+        "device_reason": predictor.device.reason,
+        "engine": predictor.engine,
+        "engine_reason": predictor.engine_reason,
+        "batch_size": predictor.batch_size,
+        "threads": predictor.threads,
+    }
+    result.save(
+        prepared=True,
+        settings=settings,
+        warnings=result.record["warnings"] + warnings,
+        timing_s={"tissue": found - started, "stain": time.perf_counter() - found},
+    )
+
+
+def _remaining(job: Run, result: Result) -> tuple[Plan, Any, BoolArray]:
+    """Return what is still to do, the tile states to start from and the area to fill."""
+    tissue = stored_tissue(result, job.factor)
+    wanted = tiles_touching(job.grid, tissue, job.factor)
+    before = result.map.tile_state
+    plan = plan_run(Blocks(job.grid, result.map.chunk), wanted, before, result.map.block_state)
+    return plan, initial_states(wanted, before), analysed_area(tissue, job.tissue_lattice)
+
+
+def _reopen(result: Result, plan: Plan) -> None:
+    """Mark blocks unfinished before they are touched: a crash then redoes them whole."""
+    state = result.map.block_state
+    for block in plan.blocks:
+        state[block] = 0
+    result.map.block_state = state
+    result.save(status="partial")
+
+
+def _erase(result: Result, removed: BoolArray, factor: int) -> None:
+    """Set the map to 0 where it is no longer analysed."""
+    probability, chunk = result.map.probability, result.map.chunk
+    for top in range(0, result.lattice.height, chunk):
+        rows = slice(top, min(top + chunk, result.lattice.height))
+        gone = removed[rows.start // factor : -(-rows.stop // factor)]
+        if gone.any():
+            fine = gone.repeat(factor, axis=0).repeat(factor, axis=1)
+            values = probability.read(rows, slice(None))
+            fine = fine[: values.shape[1], : values.shape[2]]
+            probability.write(top, 0, np.where(fine, 0, values).astype(np.uint8))
+
+
+def _predictor(job: Run, result: Result) -> Predictor:
+    """Return the network, on the device and engine that the result already names, if any."""
+    settings = result.record["settings"]
+    return make_predictor(
+        job.bundle, settings["device"], settings["engine"], settings["batch_size"]
+    )
+
+
+def _infer_and_measure(
+    job: Run, result: Result, plan: Plan, states: Any, analysed: BoolArray
+) -> Result:
+    settings = result.record["settings"]
+    total = int((states != SKIPPED).sum())
+    result.log(
+        f"inferring {len(plan.tiles)} of {total} tiles in {len(plan.blocks)} blocks; "
+        f"{plan.again} of them again, around unfinished blocks"
+    )
+    result.map.tile_state = states
+    outcome = Outcome(states, settings["batch_size"])
+    started = time.perf_counter()
+    if plan.tiles:
+        normalizer = make_normalizer(job.request, job.bundle, settings["stain_normalizer"])
+        work = Job(
+            job.slide, job.grid, result.map, _predictor(job, result), analysed, job.factor,
+            states, normalizer,
+        )
+        outcome = run(work, plan, job.progress, job.stop)
+    _record_run(job, result, outcome, time.perf_counter() - started)
+    if not outcome.stopped:
+        started = time.perf_counter()
+        job.progress(Progress("measure", 0, 1))
+        measure_result(result)
+        _finish(result, outcome, time.perf_counter() - started)
+    return result
+
+
+def _record_run(job: Run, result: Result, outcome: Outcome, seconds: float) -> None:
+    """Write down what the run did: tiles, times, failures."""
+    count = {name: int((outcome.states == s).sum()) for name, s in _TILE_COUNTS.items()}
+    timing = result.record["timing_s"]
+    spent = {"inference": seconds} | outcome.seconds
+    for stage, value in spent.items():
+        timing[stage] = round(timing.get(stage, 0.0) + value, 3)
+    settings = result.record["settings"]
+    warnings = list(result.record["warnings"])
+    if outcome.batch_size < settings["batch_size"]:
+        warnings.append(f"out of memory: batches of {outcome.batch_size} tiles instead")
+    tiles = {"total": outcome.states.size, **count}
+    result.save(tiles=tiles, timing_s=timing, warnings=warnings)
+    for line in outcome.failures:
+        result.log(f"unread {line}")
+    result.log(f"{'stopped' if outcome.stopped else 'inferred'}: {count['done']} tiles done")
+
+
+_TILE_COUNTS = {"done": DONE, "skipped": SKIPPED, "failed": FAILED}
+
+
+def _finish(result: Result, outcome: Outcome, seconds: float) -> None:
+    failed = result.record["tiles"]["failed"]
+    timing = result.record["timing_s"] | {"measure": round(seconds, 3)}
+    if failed and failed == failed + result.record["tiles"]["done"]:
+        result.save(status="failed", timing_s=timing)
+        first = outcome.failures[0] if outcome.failures else "see run.log"
+        raise ResultError(result.path, f"no tile could be inferred ({first})", "check the slide")
+    result.save(status="incomplete" if failed else "complete", timing_s=timing)

@@ -1,0 +1,151 @@
+"""The words of the `breastpath` command; importing this loads nothing heavy."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from napari_breastpath import __version__
+from napari_breastpath.core.geometry import Box
+
+ANALYSES = ("tumour",)
+EXPORTS = ("geojson", "geojson.gz", "csv")
+
+
+def pixel_size(text: str) -> tuple[float, float]:
+    """Read `X` or `X,Y` µm/px."""
+    values = [float(part) for part in text.split(",")]
+    if len(values) not in (1, 2) or not all(0 < v < float("inf") for v in values):
+        raise argparse.ArgumentTypeError("give µm/px as X or X,Y, greater than 0")
+    return values[0], values[-1]
+
+
+def region(text: str) -> Box:
+    """Read `x,y,w,h` in level-0 pixels."""
+    values = [float(part) for part in text.split(",")]
+    if len(values) != 4 or min(values[2:]) <= 0:
+        raise argparse.ArgumentTypeError("give x,y,width,height in level-0 pixels")
+    return Box(*values)
+
+
+def probability(text: str) -> float:
+    """Read a number between 0 and 1, both excluded."""
+    value = float(text)
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("give a probability between 0 and 1")
+    return value
+
+
+def positive(text: str) -> int:
+    """Read a whole number from 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError("give a whole number from 1")
+    return value
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command; each sets `command`."""
+    parser = argparse.ArgumentParser(
+        prog="breastpath",
+        description="Analyse breast-cancer whole-slide images. Research use only.",
+    )
+    parser.add_argument("--version", action="version", version=f"breastpath {__version__}")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--debug", action="store_true", help="show tracebacks")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for add in (_analyze, _measure, _export, _models, _doctor, _demo, _view):
+        add(commands, common)
+    return parser
+
+
+_Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    common: argparse.ArgumentParser,
+    name: str,
+    text: str,
+) -> argparse.ArgumentParser:
+    return commands.add_parser(name, help=text, description=text, parents=[common])
+
+
+def _analysis_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--analysis", choices=ANALYSES, default="tumour")
+    add("--model", help="name or folder of a model bundle")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add("--engine", choices=("auto", "torch", "onnxruntime", "openvino"), default="auto")
+    stains = ("vahadane", "macenko", "staintools", "none")
+    add("--stain", choices=stains, default="vahadane", help="stain normalisation")
+    add("--tissue", default="otsu", metavar="otsu|yen|none|FILE", help="where tissue is")
+    add("--threshold", type=probability, default=0.5, help="one-class models only")
+    specimens = ("node", "primary", "unspecified")
+    add("--specimen", choices=specimens, default="unspecified")
+    add("--no-resume", action="store_true", help="start anew; the old folder is kept as .bak-N")
+
+
+def _analyze(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "analyze", "Analyse slides into result folders.")
+    add = parser.add_argument
+    add("slides", nargs="+", type=Path, metavar="SLIDE")
+    add("--out", type=Path, required=True, metavar="DIR")
+    _analysis_options(parser)
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--mpp", type=pixel_size, metavar="X[,Y]", help="µm/px of level 0")
+    size.add_argument("--magnification", type=float, metavar="M", help="objective, e.g. 40")
+    add("--region", type=region, metavar="x,y,w,h", help="part of the slide, level-0 px")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler")
+    where.add_argument("--workers", type=positive, default=1, metavar="N", help="processes")
+    add("--json", action="store_true", help="one JSON line per slide on stdout")
+
+
+def _measure(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "measure", "Measure a result again.")
+    parser.add_argument("result", type=Path, metavar="RESULT")
+    parser.add_argument("--threshold", type=probability)
+    parser.add_argument("--specimen", choices=("node", "primary", "unspecified"))
+
+
+def _export(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "export", "Write a result in a foreign format.")
+    parser.add_argument("result", type=Path, metavar="RESULT")
+    parser.add_argument("--to", choices=EXPORTS, required=True, metavar="|".join(EXPORTS))
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+
+def _models(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "models", "List, show or verify model bundles.")
+    parser.add_argument("action", choices=("list", "show", "verify"))
+    parser.add_argument("name", nargs="?", help="name or folder (show, verify)")
+
+
+def _doctor(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    _add(commands, common, "doctor", "Say what is installed and which device would be used.")
+
+
+def _demo(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "demo", "Analyse the embedded sample slide.")
+    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR")
+    parser.add_argument("--no-resume", action="store_true")
+
+
+def _view(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "view", "Open napari with the plugin docked.")
+    parser.add_argument("path", nargs="?", type=Path, metavar="SLIDE|RESULT")

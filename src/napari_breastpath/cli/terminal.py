@@ -1,0 +1,89 @@
+"""What a person at a terminal sees while slides are analysed."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from napari_breastpath.core.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_breastpath.results import Result
+
+STEPS = 10
+
+
+class Reporter:
+    """Shows progress: a bar on a terminal, a line every tenth of the way elsewhere.
+
+    Parameters
+    ----------
+    name : str
+        What the slide is called on screen.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: Any = None
+        self._said: tuple[str, int] = ("", -1)
+
+    def __call__(self, progress: Progress) -> None:
+        """Take one step of progress."""
+        if sys.stderr.isatty():
+            self._draw(progress)
+        else:
+            self._say(progress)
+
+    def close(self) -> None:
+        """End the bar, if there is one."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _draw(self, progress: Progress) -> None:
+        from tqdm import tqdm
+
+        text = f"{self._name}: {progress.stage}"
+        if self._bar is None or self._bar.desc != text:
+            self.close()
+            self._bar = tqdm(total=progress.total, desc=text, unit="tile", leave=False)
+            self._bar.desc = text
+        self._bar.update(progress.done - self._bar.n)
+
+    def _say(self, progress: Progress) -> None:
+        tenth = STEPS * progress.done // max(progress.total, 1)
+        if (progress.stage, tenth) == self._said:
+            return
+        self._said = (progress.stage, tenth)
+        line = f"{self._name}: {progress.stage}"
+        if progress.stage == "inference":
+            line += f" {progress.done}/{progress.total} tiles, {progress.tiles_per_s:.1f} tiles/s"
+        print(line, file=sys.stderr, flush=True)
+
+
+def millimetres(value: float | None) -> str:
+    """Return a length as people read it."""
+    return "none" if not value else f"{value:.2f} mm"
+
+
+def summary(result: Result) -> list[str]:
+    """Return the few lines that matter of a finished result."""
+    record = result.record
+    regions, tiles = record["regions"], record["tiles"]
+    score = record["score"]["corrected"]
+    lines = [
+        f"result         {result.path}",
+        f"status         {result.status}, {tiles['done']} tiles inferred, {tiles['failed']} unread",
+        f"tissue         {record['tissue_area_mm2']:.2f} mm²",
+        f"regions        {regions['count']}, {regions['total_area_mm2']:.3f} mm² in all",
+        f"longest Feret  {millimetres(regions['longest_feret_mm'])}",
+        f"major axis     {millimetres(regions['slide_major_axis_mm'])} (moment axis)",
+        f"score          {score['value']:.3f} ({score['name']})",
+    ]
+    if regions["category"]:
+        lines.append(f"category       {regions['category']}")
+    return lines + [f"warning        {text}" for text in record["warnings"]]
+
+
+def complain(text: object) -> None:
+    """Print one line on stderr."""
+    print(text, file=sys.stderr, flush=True)
