@@ -1,1 +1,41 @@
+"""Regions, lengths, features and scores: arrays in, numbers out."""
 
+from __future__ import annotations
+
+from napari_breastpath.measure.categories import (
+    CELL_AREA_UM2,
+    CELL_RULE_NOTE,
+    nodal_category,
+    summarise,
+)
+from napari_breastpath.measure.features import (
+    CHALLENGE_MINIMUM_AXIS_PX,
+    FEATURE_NAMES,
+    Score,
+    heatmap_features,
+    slide_score,
+)
+from napari_breastpath.measure.regions import (
+    REGION_COLUMNS,
+    Regions,
+    find_regions,
+    measure_regions,
+    merge_regions,
+)
+
+__all__ = [
+    "CELL_AREA_UM2",
+    "CELL_RULE_NOTE",
+    "CHALLENGE_MINIMUM_AXIS_PX",
+    "FEATURE_NAMES",
+    "REGION_COLUMNS",
+    "Regions",
+    "Score",
+    "find_regions",
+    "heatmap_features",
+    "measure_regions",
+    "merge_regions",
+    "nodal_category",
+    "slide_score",
+    "summarise",
+]
