@@ -114,7 +114,9 @@ def analyze_request(
     if request.analysis not in ANALYSES:
         known = ", ".join(ANALYSES)
         raise UsageError("analyze", f"no analysis {request.analysis!r}", f"choose of {known}")
-    bundle = model if isinstance(model, ModelBundle) else load_model(model or default_model(request))
+    bundle = (
+        model if isinstance(model, ModelBundle) else load_model(model or default_model(request))
+    )
     opened = slide if isinstance(slide, Slide) else open_slide(slide)
     job = Run(opened, bundle, request, progress or ignore_progress, stop, started)
     return ANALYSES[request.analysis](job, Path(out), resume)

@@ -125,7 +125,9 @@ def make_normalizer(
 ) -> Normalizer | None:
     """Return what the engine puts before the network, from the record and nothing else."""
     if request.stain == "staintools":
-        return staintools_normalizer(bundle.stain["stain_matrix"], bundle.stain["max_concentration"])
+        return staintools_normalizer(
+            bundle.stain["stain_matrix"], bundle.stain["max_concentration"]
+        )
     return StainNormalizer.from_dict(recorded) if recorded else None
 
 

@@ -115,7 +115,11 @@ def check_same(result: Result, request: Request, slide: Slide, bundle: ModelBund
             advice = "use --no-resume to start anew (the old folder is kept)"
             if name in ("threshold", "specimen"):
                 advice = f"`breastpath measure` changes the {name} of a result; or {advice}"
-            raise UsageError(result.path, f"has another {name}: {_brief(then)}, asked for {_brief(wanted)}", advice)
+            raise UsageError(
+                result.path,
+                f"has another {name}: {_brief(then)}, asked for {_brief(wanted)}",
+                advice,
+            )
 
 
 def _brief(value: Any) -> str:

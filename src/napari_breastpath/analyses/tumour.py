@@ -25,7 +25,7 @@ from napari_breastpath.analyses.preparing import (
 )
 from napari_breastpath.analyses.request import Request, check_same, check_status
 from napari_breastpath.core.errors import ResultError
-from napari_breastpath.core.geometry import Lattice, output_stride
+from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.core.progress import Progress, ProgressCallback
 from napari_breastpath.inference import (
     Blocks,
@@ -191,9 +191,7 @@ def _prepare(job: Run, result: Result) -> None:
     store_tissue(result, tissue, job.factor)
     found = time.perf_counter()
     job.progress(Progress("stain", 0, 1))
-    stain, warnings = fit_stain(
-        job.slide, job.request, job.bundle, tissue, job.tissue_lattice
-    )
+    stain, warnings = fit_stain(job.slide, job.request, job.bundle, tissue, job.tissue_lattice)
     if not tissue.any():
         warnings.append("no tissue found")
     predictor = _predictor(job, result)
@@ -268,8 +266,14 @@ def _infer_and_measure(
     if plan.tiles:
         normalizer = make_normalizer(job.request, job.bundle, settings["stain_normalizer"])
         work = Job(
-            job.slide, job.grid, result.map, _predictor(job, result), analysed, job.factor,
-            states, normalizer,
+            job.slide,
+            job.grid,
+            result.map,
+            _predictor(job, result),
+            analysed,
+            job.factor,
+            states,
+            normalizer,
         )
         outcome = run(work, plan, job.progress, job.stop)
     _record_run(job, result, outcome, time.perf_counter() - started)

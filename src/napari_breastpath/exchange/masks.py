@@ -88,8 +88,7 @@ def _read_image(path: Path, lattice: Lattice) -> BoolArray:
 def _read_geojson(path: Path, lattice: Lattice) -> BoolArray:
     mask = np.zeros(lattice.shape, bool)
     try:
-        opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-        with opened as file:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             polygons = list(_polygons(json.load(file)))
         for exterior, *holes in polygons:
             part = polygons_mask([exterior], lattice)

@@ -1,0 +1,55 @@
+# Two commands for a newcomer: `make demo` and `make test`. Everything goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= demo
+export PYTHONWARNINGS ?= default
+
+.PHONY: demo view test check bench install install-dev system screenshots sample clean
+
+demo: $(VENV)/installed
+	$(if $(SLIDE),$(BIN)/breastpath analyze "$(SLIDE)" --out "$(OUT)" $(ARGS),$(BIN)/breastpath demo --out "$(OUT)" $(ARGS))
+
+view: $(VENV)/installed
+	$(BIN)/breastpath view $(if $(SLIDE),"$(SLIDE)")
+
+install: $(VENV)/installed
+install-dev: $(VENV)/installed-dev
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip wheel
+
+$(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[all,cpu]"
+	touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+# Libraries that Qt and a software OpenGL need, and a virtual screen for machines without one.
+system:
+	./tools/system-packages
+
+check: $(VENV)/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/npe2 validate src/napari_breastpath/napari.yaml
+	$(BIN)/lint-imports
+
+test: system check
+	./tools/with-screen $(BIN)/python -m pytest $(ARGS)
+
+bench: $(VENV)/installed-dev
+	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+sample: $(VENV)/installed-dev
+	$(BIN)/python sample_data/synthetic_slide.py --package
+
+screenshots: $(VENV)/installed-dev system
+	./tools/with-screen $(BIN)/python docs/screenshots.py
+
+clean:
+	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,228 @@
+"""From a result's map and hand edits to its numbers: mask, regions, features, score, GeoJSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import UsageError
+from napari_breastpath.exchange.geojson import write_geojson
+from napari_breastpath.measure import (
+    Regions,
+    find_regions,
+    heatmap_features,
+    merge_regions,
+    slide_score,
+    summarise,
+)
+from napari_breastpath.preprocess import tissue_pieces
+from napari_breastpath.results import Result
+from napari_breastpath.results.folder import FEATURES, GEOJSON, REGIONS
+from napari_breastpath.results.maps import ERASED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UInt8Array = NDArray[np.uint8]
+TUMOUR_ROLES = ("invasive", "tumour")
+MAX_PIECES = 255
+
+
+@dataclass
+class Rasters:
+    """What is measured, all on the map's lattice (y, x).
+
+    Attributes
+    ----------
+    mask : ndarray, uint8
+        0 nothing, k class k (1-based).
+    tissue, unread, edited : ndarray, bool
+        Tissue; tissue that no tile gave a value for; pixels that a hand painted or erased.
+    """
+
+    mask: UInt8Array
+    tissue: NDArray[np.bool_]
+    unread: NDArray[np.bool_]
+    edited: NDArray[np.bool_]
+
+
+def model_mask(probability: UInt8Array, threshold: float, background: list[int]) -> UInt8Array:
+    """Return the model's own mask.
+
+    Parameters
+    ----------
+    probability : ndarray, uint8 (c, y, x)
+        0 not inferred, else max(1, round(255·p)).
+    threshold : float
+        One-class models: v/255 > threshold, strictly. Others take the likeliest class.
+    background : list of int
+        Channels whose pixels belong to no region.
+
+    Returns
+    -------
+    ndarray, uint8 (y, x)
+        0 nothing, k class k (1-based).
+    """
+    if len(probability) == 1:
+        return (probability[0] > threshold * 255).astype(np.uint8)
+    best = probability.argmax(axis=0)
+    nothing = (probability.max(axis=0) == 0) | np.isin(best, background)
+    return np.where(nothing, 0, best + 1).astype(np.uint8)
+
+
+def corrected_mask(mask: UInt8Array, edits: UInt8Array) -> UInt8Array:
+    """Return `mask` with hands laid over it: painted k is k, erased is 0, untouched the model's."""
+    painted = np.where(edits == ERASED, 0, edits)
+    return np.where(edits == 0, mask, painted).astype(np.uint8)
+
+
+def measure_result(
+    result: Result, threshold: float | None = None, specimen: str | None = None
+) -> Result:
+    """Measure a result from its map and edits, and write mask, tables, GeoJSON and record.
+
+    Parameters
+    ----------
+    result : Result
+    threshold : float, optional
+        By default the one recorded; one-class models only.
+    specimen : str, optional
+        By default the one recorded.
+
+    Returns
+    -------
+    Result
+        The same, with its record brought up to date.
+
+    Raises
+    ------
+    UsageError
+        A threshold was given and the model has several classes.
+    """
+    if threshold is not None and len(result.classes) > 1:
+        raise UsageError(result.path, "its model has several classes", "leave out --threshold")
+    threshold = result.record["settings"]["threshold"] if threshold is None else threshold
+    specimen = result.record["specimen"] if specimen is None else specimen
+    rasters = _rasters(result, threshold)
+    regions = _regions(result, rasters, specimen)
+    features = _features(result)
+    result.write_table(REGIONS, regions.table)
+    result.write_table(FEATURES, features)
+    _write_mask(result, rasters.mask)
+    settings = result.record["settings"] | {"threshold": threshold, "specimen": specimen}
+    result.save(
+        specimen=specimen,
+        settings=settings,
+        **_areas(result, rasters),
+        score=_scores(features),
+        regions=summarise(regions.table, specimen, {c["name"]: c["role"] for c in result.classes}),
+    )
+    write_geojson(result.path / GEOJSON, regions, result)
+    return result
+
+
+def _bands(result: Result) -> Iterator[slice]:
+    chunk, height = result.map.chunk, result.lattice.height
+    for top in range(0, height, chunk):
+        yield slice(top, min(top + chunk, height))
+
+
+def _rasters(result: Result, threshold: float) -> Rasters:
+    """Read the map by bands of rows and lay the edits over it."""
+    shape = result.lattice.shape
+    rasters = Rasters(
+        np.zeros(shape, np.uint8),
+        np.zeros(shape, bool),
+        np.zeros(shape, bool),
+        np.zeros(shape, bool),
+    )
+    background = [k for k, c in enumerate(result.classes) if c["role"] == "background"]
+    tissue, edits = result.map.label("tissue"), result.map.label("edits")
+    everything = slice(None)
+    for rows in _bands(result):
+        heat = result.map.probability.read(rows, everything)
+        hands = edits.read(rows, everything)
+        rasters.mask[rows] = corrected_mask(model_mask(heat, threshold, background), hands)
+        rasters.tissue[rows] = tissue.read(rows, everything) > 0
+        rasters.unread[rows] = rasters.tissue[rows] & (heat.max(axis=0) == 0)
+        rasters.edited[rows] = hands != 0
+    return rasters
+
+
+def _regions(result: Result, rasters: Rasters, specimen: str) -> Regions:
+    lattice, parts = result.lattice, []
+    pieces = np.minimum(tissue_pieces(rasters.tissue, lattice.mpp), MAX_PIECES).astype(np.uint8)
+    for k, kind in enumerate(result.classes):
+        if kind["role"] == "background":
+            continue
+        parts.append(
+            find_regions(
+                rasters.mask == k + 1,
+                lattice.mpp,
+                _Channel(result.map.probability.levels[0], k),
+                kind["name"],
+                step=(lattice.step_x, lattice.step_y),
+                pieces=pieces,
+                unread=rasters.unread if rasters.unread.any() else None,
+                edited=rasters.edited if rasters.edited.any() else None,
+                specimen=specimen,
+            )
+        )
+    return merge_regions(parts)
+
+
+class _Channel:
+    """One class of the probability array, read by rows."""
+
+    def __init__(self, array: Any, channel: int) -> None:
+        self._array, self._channel = array, channel
+        self.shape, self.dtype = array.shape[1:], array.dtype
+
+    def __getitem__(self, rows: Any) -> UInt8Array:
+        values: UInt8Array = np.asarray(self._array[(self._channel, *np.atleast_1d(rows))])
+        return values
+
+
+def _features(result: Result) -> pd.DataFrame:
+    """Return the 28 features of the model's map and of the map as corrected by hand."""
+    import pandas as pd
+
+    channel = tumour_channel(result)
+    heat = _Channel(result.map.probability.levels[0], channel)[slice(None)]
+    edits = result.map.label("edits").levels[0][:]
+    model = heatmap_features(heat)
+    corrected = model
+    if edits.any():
+        heat = np.where(edits == 0, heat, np.where(edits == channel + 1, 255, 0)).astype(np.uint8)
+        corrected = heatmap_features(heat)
+    rows = [{"row": "model"} | model, {"row": "corrected"} | corrected]
+    return pd.DataFrame(rows)
+
+
+def tumour_channel(result: Result) -> int:
+    """Return the channel that stands for tumour: role `invasive`, else `tumour`, else the first."""
+    roles = [c["role"] for c in result.classes]
+    return next((roles.index(role) for role in TUMOUR_ROLES if role in roles), 0)
+
+
+def _scores(features: pd.DataFrame) -> dict[str, Any]:
+    scores = {str(row["row"]): slide_score(row) for _, row in features.iterrows()}
+    return {kind: {"name": s.name, "value": s.value} for kind, s in scores.items()}
+
+
+def _write_mask(result: Result, mask: UInt8Array) -> None:
+    label = result.map.label("mask")
+    for rows in _bands(result):
+        label.write(rows.start, 0, mask[rows])
+
+
+def _areas(result: Result, rasters: Rasters) -> dict[str, float]:
+    pixels, unread = int(rasters.tissue.sum()), int(rasters.unread.sum())
+    return {
+        "tissue_area_mm2": pixels * result.lattice.pixel_area_mm2,
+        "unread_tissue_fraction": unread / pixels if pixels else 0.0,
+    }

@@ -1,0 +1,235 @@
+"""What each command does: call the library, print, return an exit code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_breastpath.cli.terminal import Reporter, complain, summary
+from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
+
+if TYPE_CHECKING:
+    from napari_breastpath.batch import Done, Task
+    from napari_breastpath.models import ModelBundle
+    from napari_breastpath.results import Result
+
+OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+
+
+def analyze(args: Namespace) -> int:
+    """Analyse every slide; one that fails does not keep the others from being done."""
+    from napari_breastpath.analyses import Request
+
+    request = Request(
+        analysis=args.analysis,
+        stain=args.stain,
+        tissue=args.tissue,
+        threshold=args.threshold,
+        specimen=args.specimen,
+        device=args.device,
+        engine=args.engine,
+        region=args.region,
+    )
+    tasks = [_task(path, args, request) for path in args.slides]
+    with interruptible() as stop:
+        done = _run(tasks, args, stop)
+        codes = [_report(item, args.json) for item in done]
+    return INTERRUPTED if stop.is_set() else max(codes, default=OK)
+
+
+def _task(path: Path, args: Namespace, request: Any) -> Task:
+    from napari_breastpath.batch import Task
+
+    return Task(
+        slide=path,
+        out=args.out,
+        request=request,
+        model=args.model,
+        resume=not args.no_resume,
+        mpp=args.mpp,
+        magnification=args.magnification,
+        only_missing=len(args.slides) > 1,
+    )
+
+
+def _run(tasks: list[Task], args: Namespace, stop: threading.Event) -> Iterator[Done]:
+    from napari_breastpath.batch import run_on_cluster, run_task
+
+    if args.scheduler or args.workers > 1:
+        yield from run_on_cluster(tasks, args.workers, args.scheduler)
+        return
+    for task in tasks:
+        if stop.is_set():
+            return
+        reporter = Reporter(task.slide.name)
+        try:
+            yield run_task(task, reporter, stop)
+        finally:
+            reporter.close()
+
+
+@contextmanager
+def interruptible() -> Iterator[threading.Event]:
+    """Give an event that the first Ctrl-C or SIGTERM sets; the second one ends the program."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    wanted = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in wanted}
+
+    def ask(number: int, frame: object) -> None:
+        stop.set()
+        complain("stopping after the batch in work; run the same command again to go on")
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+    for number in wanted:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _report(done: Done, as_json: bool) -> int:
+    """Say what became of one slide, and return its exit code."""
+    from napari_breastpath.results import load_result
+
+    if done.error is not None or done.result is None:
+        complain(done.error)
+        if as_json:
+            line = {"slide": str(done.slide), "status": "failed", "error": str(done.error)}
+            print(json.dumps(line, ensure_ascii=False), flush=True)
+        return WRONG_USAGE if isinstance(done.error, UsageError) else FAILED
+    result = load_result(done.result)
+    if as_json:
+        print(json.dumps({"result": str(result.path)} | result.record, ensure_ascii=False))
+    elif "regions" in result.record:
+        print("\n".join(summary(result)), flush=True)
+    return _status_code(done, result)
+
+
+def _status_code(done: Done, result: Result) -> int:
+    if result.status == "incomplete":
+        unread = 100 * result.record["unread_tissue_fraction"]
+        cause = f"{unread:.2f} % of the tissue could not be read"
+        complain(f"{done.slide}: {cause}; see run.log, run again to retry")
+    return OK if result.status == "complete" else FAILED
+
+
+def measure(args: Namespace) -> int:
+    """Measure a result again."""
+    from napari_breastpath.analyses import measure_result
+    from napari_breastpath.results import load_result
+
+    result = load_result(args.result)
+    if result.status == "partial":
+        raise ResultError(result.path, "the run was interrupted", "run `breastpath analyze` again")
+    print("\n".join(summary(measure_result(result, args.threshold, args.specimen))))
+    return OK
+
+
+def export(args: Namespace) -> int:
+    """Write a result in a foreign format."""
+    from napari_breastpath.exchange.export import export_result
+    from napari_breastpath.results import load_result
+
+    export_result(load_result(args.result), args.to, args.out)
+    print(args.out)
+    return OK
+
+
+def models(args: Namespace) -> int:
+    """List, show or verify model bundles."""
+    from napari_breastpath.models import list_models, load_model, verify_model
+
+    if args.action == "list":
+        for bundle in list_models():
+            print(_model_line(bundle))
+        return OK
+    if not args.name:
+        raise UsageError("models", f"nothing to {args.action}", "name a model")
+    if args.action == "verify":
+        print(verify_model(args.name))
+        return OK
+    bundle = load_model(args.name)
+    print((bundle.folder / "README.md").read_text(encoding="utf-8"))
+    return OK
+
+
+def _model_line(bundle: ModelBundle) -> str:
+    names = ", ".join(c.name for c in bundle.classes)
+    return f"{bundle.name} {bundle.version}  {bundle.task}, {bundle.mpp:g} µm/px, {names}"
+
+
+def doctor(args: Namespace) -> int:
+    """Print what is installed and which device would be used."""
+    from napari_breastpath.cli.doctor import findings
+
+    for name, value in findings():
+        print(f"{name:<26} {value}")
+    return OK
+
+
+def demo(args: Namespace) -> int:
+    """Analyse the embedded sample slide and print its known truth beside what was found."""
+    from napari_breastpath.analyses import Request
+    from napari_breastpath.batch import Task
+    from napari_breastpath.sample import sample_slide_path, sample_truth
+
+    request = Request(specimen="node")
+    task = Task(sample_slide_path(), args.out, request, resume=not args.no_resume)
+    with interruptible() as stop:
+        plain = Namespace(scheduler=None, workers=1)
+        codes = [_report(item, as_json=False) for item in _run([task], plain, stop)]
+    if stop.is_set():
+        return INTERRUPTED
+    nests = sample_truth()["nests"]
+    longest = max(nest["longest_feret_mm"] for nest in nests)
+    print(f"known truth    {len(nests)} nests drawn, the longest {longest:.2f} mm")
+    return max(codes)
+
+
+def view(args: Namespace) -> int:
+    """Open napari with the plugin docked."""
+    try:
+        from napari_breastpath.viewer.launch import view as launch
+    except ImportError as error:
+        advice = 'pip install "napari-breastpath[all]"'
+        raise UsageError("view", f"napari cannot start ({error})", advice) from error
+    launch(args.path)
+    return OK
+
+
+def run(args: Namespace) -> int:
+    """Run the command named in `args`; errors become one line and an exit code."""
+    try:
+        return COMMANDS[args.command](args)
+    except UsageError as error:
+        complain(error)
+        return WRONG_USAGE
+    except BreastPathError as error:
+        complain(error)
+        return FAILED
+    except KeyboardInterrupt:
+        complain("interrupted; run the same command again to go on")
+        return INTERRUPTED
+
+
+COMMANDS = {
+    "analyze": analyze,
+    "measure": measure,
+    "export": export,
+    "models": models,
+    "doctor": doctor,
+    "demo": demo,
+    "view": view,
+}
