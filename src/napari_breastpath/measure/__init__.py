@@ -15,6 +15,7 @@ from napari_breastpath.measure.features import (
     heatmap_features,
     slide_score,
 )
+from napari_breastpath.measure.outline import Polygon, region_polygons
 from napari_breastpath.measure.regions import (
     REGION_COLUMNS,
     Regions,
@@ -29,6 +30,7 @@ __all__ = [
     "CHALLENGE_MINIMUM_AXIS_PX",
     "FEATURE_NAMES",
     "REGION_COLUMNS",
+    "Polygon",
     "Regions",
     "Score",
     "find_regions",
@@ -36,6 +38,7 @@ __all__ = [
     "measure_regions",
     "merge_regions",
     "nodal_category",
+    "region_polygons",
     "slide_score",
     "summarise",
 ]

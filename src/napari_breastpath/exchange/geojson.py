@@ -1,0 +1,218 @@
+"""Regions as GeoJSON that QuPath reads right.
+
+Source of the format: QuPath's QuPathTypeAdapters, GsonTools and PathIO (qupath-core). What it asks
+for: `objectType`, `name`, `classification`, `measurements` and `metadata` inside `properties`; a
+`color` in every classification; UUIDs; numbers only as measurements and strings only as metadata;
+holes as interior rings; level-0 pixels from the corner of the image as QuPath shows it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from napari_breastpath.measure import Regions, region_polygons
+from napari_breastpath.measure.outline import Polygon
+from napari_breastpath.results import Result
+from napari_breastpath.results.files import whole
+
+NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "napari-breastpath/region")
+COORDINATE_ORIGIN: Final = (
+    "outer top-left corner of level-0 pixel (0, 0), inside the slide's bounds"
+)
+QUPATH_TUMOUR, TUMOUR_RGB = "Tumor", (200, 0, 0)
+DECIMALS: Final = 2  # of a level-0 pixel, as QuPath itself writes
+MEASUREMENTS: Final = {
+    "area_mm2": "Area mm^2",
+    "feret_max_mm": "Longest Feret mm",
+    "feret_min_mm": "Shortest Feret mm",
+    "feret_x1": "Longest Feret x1 px",
+    "feret_y1": "Longest Feret y1 px",
+    "feret_x2": "Longest Feret x2 px",
+    "feret_y2": "Longest Feret y2 px",
+    "major_axis_mm": "Major axis (moments) mm",
+    "minor_axis_mm": "Minor axis (moments) mm",
+    "perimeter_mm": "Perimeter (Crofton) mm",
+    "max_probability": "Max probability",
+    "mean_probability": "Mean probability",
+}
+FACTS: Final = (
+    "region_id",
+    "class",
+    "piece",
+    "category",
+    "below_cell_size",
+    "touches_edge",
+    "touches_unread",
+    "edited",
+)
+
+
+def qupath_name(name: str, role: str) -> str:
+    """Return QuPath's name of a class: its standard `Tumor` for the roles tumour and invasive."""
+    return QUPATH_TUMOUR if role in ("tumour", "invasive") else name
+
+
+def _classification(name: str, classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    known = next((kind for kind in classes if kind["name"] == name), None)
+    if known is None:
+        return {"name": name, "color": list(TUMOUR_RGB)}
+    return {"name": qupath_name(name, known["role"]), "color": [int(v) for v in known["color"]]}
+
+
+def _coordinates(ring: NDArray[np.float64]) -> list[list[float]]:
+    rounded = ring.round(DECIMALS)
+    whole_numbers = rounded.astype(np.int64)
+    exact = (rounded == whole_numbers).all()
+    return (whole_numbers if exact else rounded).tolist()  # type: ignore[no-any-return]
+
+
+def _geometry(polygons: Iterable[Polygon]) -> dict[str, Any]:
+    parts = [[_coordinates(ring) for ring in polygon] for polygon in polygons]
+    if len(parts) == 1:
+        return {"type": "Polygon", "coordinates": parts[0]}
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def _metadata(row: Mapping[str, Any], provenance: Mapping[str, str]) -> dict[str, str]:
+    facts = {name: row[name] for name in FACTS if name in row}
+    words = {name: str(v) for name, v in facts.items() if not pd.isna(v) and v != ""}
+    return {**words, "coordinate_origin": COORDINATE_ORIGIN, **provenance}
+
+
+def _measurements(row: Mapping[str, Any]) -> dict[str, float]:
+    values = {title: float(row[name]) for name, title in MEASUREMENTS.items() if name in row}
+    return {title: value for title, value in values.items() if np.isfinite(value)}
+
+
+def _feature(
+    row: Mapping[str, Any],
+    polygons: Sequence[Polygon],
+    classes: Sequence[Mapping[str, Any]],
+    fingerprint: str,
+    provenance: Mapping[str, str],
+) -> dict[str, Any]:
+    geometry, name = _geometry(polygons), str(row["class"])
+    identity = f"{fingerprint}/{name}/{json.dumps(geometry['coordinates'])}"
+    return {
+        "type": "Feature",
+        "id": str(uuid.uuid5(NAMESPACE, identity)),
+        "geometry": geometry,
+        "properties": {
+            "objectType": "annotation",
+            "name": f"{name} {row['region_id']}",
+            "classification": _classification(name, classes),
+            "measurements": _measurements(row),
+            "metadata": _metadata(row, provenance),
+        },
+    }
+
+
+def features(
+    labels: NDArray[np.integer],
+    table: pd.DataFrame,
+    step: tuple[float, float],
+    classes: Sequence[Mapping[str, Any]],
+    *,
+    fingerprint: str = "",
+    provenance: Mapping[str, str] | None = None,
+    origin: tuple[float, float] = (0.0, 0.0),
+) -> Iterator[dict[str, Any]]:
+    """Yield one GeoJSON Feature per row of a table of regions, in its order.
+
+    Parameters
+    ----------
+    labels : ndarray of int, shape (y, x)
+        `region_id` of every pixel, 0 elsewhere.
+    table : DataFrame
+        As `measure_regions` gives it. NaN is left out.
+    step, origin : (x, y)
+        Level-0 px per pixel of `labels`, and the level-0 place of its outer top-left corner.
+    classes : sequence of mapping
+        `name`, `color` (r, g, b) and `role`, as in model.json.
+    fingerprint : str
+        The slide's. Ids follow from it, the class and the outline alone, so that a region that did
+        not change keeps its id.
+    provenance : mapping of str to str, optional
+        Goes into the `metadata` of every region.
+    """
+    polygons = region_polygons(labels, step, origin)
+    for row in table.to_dict("records"):
+        outline = polygons.pop(int(row["region_id"]))
+        known = {str(name): value for name, value in row.items()}
+        yield _feature(known, outline, classes, fingerprint, provenance or {})
+
+
+def write_features(write: Callable[[bytes], object], items: Iterable[Mapping[str, Any]]) -> None:
+    """Hand a FeatureCollection to `write` (a binary file's), feature by feature."""
+    write(b'{"type": "FeatureCollection", "features": [')
+    separator = b"\n"
+    for item in items:
+        text = json.dumps(item, ensure_ascii=False, allow_nan=False)
+        write(separator + text.encode())
+        separator = b",\n"
+    write(b"\n]}\n")
+
+
+def write_geojson(
+    path: Path,
+    labels: NDArray[np.integer],
+    table: pd.DataFrame,
+    step: tuple[float, float],
+    classes: Sequence[Mapping[str, Any]],
+    *,
+    fingerprint: str = "",
+    provenance: Mapping[str, str] | None = None,
+    origin: tuple[float, float] = (0.0, 0.0),
+) -> None:
+    """Write regions as GeoJSON, compressed when the name ends in `.gz`; all of it or nothing.
+
+    The parameters are those of `features`. The same input gives the same bytes.
+    """
+    items = features(
+        labels, table, step, classes, fingerprint=fingerprint, provenance=provenance, origin=origin
+    )
+    with whole(Path(path)) as draft, draft.open("wb") as file:
+        if Path(path).suffix != ".gz":
+            write_features(file.write, items)
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            write_features(packed.write, items)
+
+
+def result_provenance(result: Result) -> dict[str, str]:
+    """Return what made a result's regions, as strings."""
+    record = result.record
+    model, mpp = record["model"], record["map_mpp"]
+    facts = {
+        "analysis": record["analysis"],
+        "model": f"{model.get('name', '')} {model.get('version', '')}".strip(),
+        "model_sha256": model.get("sha256"),
+        "slide_fingerprint": record["slide"].get("fingerprint"),
+        "map_mpp_um": f"{mpp[0]:g} × {mpp[1]:g}",
+        "threshold": record["settings"].get("threshold"),
+        "specimen": record.get("specimen"),
+    }
+    return {name: str(value) for name, value in facts.items() if value is not None}
+
+
+def write_result_geojson(path: Path, regions: Regions, result: Result) -> None:
+    """Write the regions of a result with its classes and provenance."""
+    lattice = result.lattice
+    write_geojson(
+        path,
+        regions.labels,
+        regions.table,
+        (lattice.step_x, lattice.step_y),
+        result.classes,
+        fingerprint=str(result.record["slide"].get("fingerprint", "")),
+        provenance=result_provenance(result),
+    )
