@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.exchange.geojson import write_geojson
+from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
     Regions,
     find_regions,
@@ -121,7 +121,7 @@ def measure_result(
         score=_scores(features),
         regions=summarise(regions.table, specimen, {c["name"]: c["role"] for c in result.classes}),
     )
-    write_geojson(result.path / GEOJSON, regions, result)
+    write_result_geojson(result.path / GEOJSON, regions, result)
     return result
 
 
