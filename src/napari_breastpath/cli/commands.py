@@ -192,9 +192,9 @@ def demo(args: Namespace) -> int:
         codes = [_report(item, as_json=False) for item in _run([task], plain, stop)]
     if stop.is_set():
         return INTERRUPTED
-    nests = sample_truth()["nests"]
-    longest = max(nest["longest_feret_mm"] for nest in nests)
-    print(f"known truth    {len(nests)} nests drawn, the longest {longest:.2f} mm")
+    truth = sample_truth()
+    longest = truth["longest_feret_mm"]
+    print(f"known truth    {len(truth['nests'])} nests drawn, the longest {longest:.2f} mm")
     return max(codes)
 
 

@@ -22,9 +22,13 @@ def _geojson(result: Result, path: Path) -> None:
 
 def _geojson_gz(result: Result, path: Path) -> None:
     source = _written(result, GEOJSON)
-    with whole(path) as draft, source.open("rb") as plain, draft.open("wb") as file:
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            shutil.copyfileobj(plain, packed)
+    with (
+        source.open("rb") as plain,
+        whole(path) as draft,
+        draft.open("wb") as file,
+        gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed,
+    ):
+        shutil.copyfileobj(plain, packed)
 
 
 def _csv(result: Result, path: Path) -> None:
