@@ -159,7 +159,7 @@ class SyntheticSlide:
                 (_feret_mm(p, self.mpp) for p in self.layout.nests), default=0.0
             ),
             "nests": [
-                {"feret_max_mm": _feret_mm(p, self.mpp), "polygon": p.tolist()}
+                {"longest_feret_mm": _feret_mm(p, self.mpp), "polygon": p.tolist()}
                 for p in self.layout.nests
             ],
             "tissue": [polygon.tolist() for polygon in self.layout.tissue],
