@@ -1,0 +1,296 @@
+"""TIFF families through tifffile: SVS, OME-TIFF, NDPI, QPTIFF, SCN, generic tiled and striped.
+
+tifffile reads the headers; chunks are then read by position from our own handle and decoded in the
+caller's thread, so that threads share neither a file position nor a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import SlideError
+from napari_breastpath.core.geometry import Level
+from napari_breastpath.slides.backend import INCOMPLETE, Backend, Header, Pixels, reading
+from napari_breastpath.slides.flat import MAX_FLAT_PX, FlatBackend
+from napari_breastpath.slides.pixels import as_pixels, as_rgb, channels_of
+from napari_breastpath.slides.positioned import PositionedFile
+from napari_breastpath.slides.tiff_header import associated_names, read_header
+from napari_breastpath.slides.tiff_pages import Layout, Page, UnsupportedPicture, layout
+
+MAX_CHUNK_BYTES = 64 * 2**20
+ASSOCIATED_ALPHA = 1
+WHITE_IS_ZERO = 0
+ACCEPTED_PHOTOMETRICS = (0, 1, 2, 6)
+APERIO_JPEG2000_YCBCR = 33003
+JPEG = (6, 7, 34892, 33007)
+# Entropy-coded JPEG never ends in a run of zeros: that is a hole of a broken copy.
+HOLE = bytes(64)
+
+
+def open_tiff(path: Path) -> Backend:
+    """Open a TIFF of any family; those with overlapping or oddly padded tiles go to OpenSlide.
+
+    Raises
+    ------
+    SlideError
+        In one line, whatever is wrong with the file.
+    """
+    with quiet(), reading(path, "its TIFF headers cannot be read"):
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            try:
+                return _by_tifffile(path, tif)
+            except UnsupportedPicture as error:
+                cause = str(error)
+    return _by_openslide(path, cause)
+
+
+def _by_tifffile(path: Path, tif: Any) -> Backend:
+    if needs_openslide(tif):
+        raise UnsupportedPicture("its tiles have to be placed by OpenSlide")
+    pages = layout(tif)
+    base = pages.levels[0]
+    check_decodable(base)
+    header = read_header(tif, pages)
+    if len(pages.levels) == 1 and chunk_bytes(base[0]) > MAX_CHUNK_BYTES:
+        return flat_tiff(path, base, header)
+    return TiffBackend(path, pages, header)
+
+
+def _by_openslide(path: Path, cause: str) -> Backend:
+    from napari_breastpath.slides.openslide_backend import OpenSlideBackend, vendor_of
+
+    if vendor_of(path) is None:
+        raise SlideError(path, f"this TIFF cannot be shown as a slide: {cause}", INCOMPLETE)
+    return OpenSlideBackend(path)
+
+
+def needs_openslide(tif: Any) -> bool:
+    """Tell whether tiles overlap (BIF, Trestle), are padded (Philips) or form several regions."""
+    first = tif.pages.first
+    return bool(
+        tif.is_bif
+        or tif.is_philips
+        or str(first.software).startswith("MedScan")
+        or first.compression == APERIO_JPEG2000_YCBCR
+        # Leica: one macro image and one region are the usual two.
+        or (tif.is_scn and first.description.count("<image ") > 2)
+    )
+
+
+def check_decodable(planes: tuple[Page, ...]) -> None:
+    """Raise UnsupportedPicture unless pages of this kind can be decoded to grey or RGB."""
+    page = planes[0]
+    if int(page.photometric) not in ACCEPTED_PHOTOMETRICS:
+        raise UnsupportedPicture(f"its colours are stored as {page.photometric}")
+    if page.bitspersample not in (8, 16) and page.dtype != np.uint16:
+        raise UnsupportedPicture(f"{page.bitspersample} bits per sample are not read")
+    try:
+        page.decode(None, 0)
+    except Exception as error:
+        raise UnsupportedPicture(str(error)) from error
+
+
+def chunk_bytes(page: Page) -> int:
+    """Return the decoded size of one tile or strip."""
+    height, width = TiffLevel.chunk_of(page)
+    return height * width * int(page.samplesperpixel) * np.dtype(page.dtype).itemsize
+
+
+def flat_tiff(path: Path, planes: tuple[Page, ...], header: Header) -> Backend:
+    """Return a TIFF stored in one huge piece as a flat image, decoded once."""
+    page = planes[0]
+    height, width = page.imagelength, page.imagewidth
+    if height * width > MAX_FLAT_PX:
+        raise UnsupportedPicture(
+            f"{height * width / 1e6:.0f} megapixels in one piece (the limit is "
+            f"{MAX_FLAT_PX / 1e6:.0f}); convert it to a tiled TIFF"
+        )
+    channels = channels_of(np.dtype(page.dtype), len(planes) * page.samplesperpixel)
+    whole = TiffLevel.of(planes)
+    load = partial(_load_whole, path, whole)
+    return FlatBackend(path, "tifffile", header, (height, width), channels, load)
+
+
+def _load_whole(path: Path, level: TiffLevel) -> Pixels:
+    file = PositionedFile(path)
+    try:
+        rows = [decode_chunk(file, level, row, 0) for row in range(level.grid[0])]
+    finally:
+        file.close()
+    present = [row for row in rows if row is not None]
+    if len(present) < len(rows):
+        raise SlideError(path, "strips are missing", INCOMPLETE)
+    return cast("Pixels", np.concatenate(present))
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """Where the encoded chunks of one colour (or of all three together) lie in the file."""
+
+    decode: Callable[..., tuple[NDArray[Any] | None, Any, Any]]
+    arguments: Mapping[str, bytes | None]
+    first: int
+    offsets: tuple[int, ...]
+    byte_counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TiffLevel:
+    """All that is needed to decode a chunk of one level, without tifffile's open file."""
+
+    planes: tuple[Plane, ...]
+    height: int
+    width: int
+    chunk: tuple[int, int]
+    grid: tuple[int, int]
+    is_jpeg: bool
+    premultiplied: bool
+    white_is_zero: bool
+
+    @staticmethod
+    def chunk_of(page: Page) -> tuple[int, int]:
+        """Return (height, width) of a page's tiles or strips."""
+        if page.is_tiled:
+            return int(page.tilelength), int(page.tilewidth)
+        return min(int(page.rowsperstrip), int(page.imagelength)), int(page.imagewidth)
+
+    @classmethod
+    def of(cls, pages: tuple[Page, ...]) -> TiffLevel:
+        """Return the level that these pages hold, one colour each or all in one."""
+        page = pages[0]
+        height, width = page.imagelength, page.imagewidth
+        chunk = cls.chunk_of(page)
+        grid = (-(-height // chunk[0]), -(-width // chunk[1]))
+        separate = page.planarconfig == 2 and page.samplesperpixel > 1
+        per_page = page.samplesperpixel if separate else 1
+        planes = tuple(
+            Plane(
+                each.decode,
+                {"jpegtables": each.jpegtables, "jpegheader": each.jpegheader},
+                sample * grid[0] * grid[1],
+                each.dataoffsets,
+                each.databytecounts,
+            )
+            for each in pages
+            for sample in range(per_page)
+        )
+        return cls(
+            planes,
+            height,
+            width,
+            chunk,
+            grid,
+            int(page.compression) in JPEG,
+            tuple(map(int, page.extrasamples)) == (ASSOCIATED_ALPHA,),
+            int(page.photometric) == WHITE_IS_ZERO,
+        )
+
+
+def decode_chunk(file: PositionedFile, level: TiffLevel, row: int, column: int) -> Pixels | None:
+    """Return one chunk cut at the level's edge, None where the file has no data for it."""
+    index = row * level.grid[1] + column
+    planes = [decode_plane(file, level, plane, plane.first + index) for plane in level.planes]
+    present = [plane for plane in planes if plane is not None]
+    if len(present) < len(planes):
+        return None
+    samples = present[0] if len(present) == 1 else np.concatenate(present, axis=2)
+    height = min(level.chunk[0], level.height - row * level.chunk[0])
+    width = min(level.chunk[1], level.width - column * level.chunk[1])
+    if samples.shape[0] < height or samples.shape[1] < width:
+        raise ValueError(f"a chunk of {samples.shape[:2]} px where {(height, width)} were expected")
+    return as_pixels(
+        samples[:height, :width],
+        premultiplied=level.premultiplied,
+        white_is_zero=level.white_is_zero,
+    )
+
+
+def decode_plane(
+    file: PositionedFile, level: TiffLevel, plane: Plane, index: int
+) -> NDArray[Any] | None:
+    """Return the (h, w, samples) of one encoded chunk, None where it was never written."""
+    if index >= len(plane.byte_counts):
+        raise ValueError(f"chunk {index} is not listed in the file")
+    if not plane.byte_counts[index]:
+        return None
+    data = file.read(plane.offsets[index], plane.byte_counts[index])
+    if level.is_jpeg and data.endswith(HOLE):
+        raise ValueError(f"the JPEG of chunk {index} ends in zeros")
+    samples, _, _ = plane.decode(data, index, **plane.arguments)
+    return None if samples is None else samples[0]
+
+
+class TiffBackend(Backend):
+    """A pyramid of TIFF pages."""
+
+    reader = "tifffile"
+    identifiers = ()
+
+    def __init__(self, path: Path, pages: Layout, header: Header) -> None:
+        self.header = header
+        self.files = (path,)
+        self._path = path
+        self._levels = tuple(map(TiffLevel.of, pages.levels))
+        base = self._levels[0]
+        self.levels = tuple(
+            Level.of(level.height, level.width, base.height, base.width) for level in self._levels
+        )
+        self.chunks = tuple(level.chunk for level in self._levels)
+        page = pages.levels[0][0]
+        samples = page.samplesperpixel * len(pages.levels[0])
+        self.channels = channels_of(np.dtype(page.dtype), samples)
+        self.associated = {
+            name: partial(read_page, path, index)
+            for name, index in associated_names(pages, page).items()
+        }
+        self._file = PositionedFile(path)
+
+    def decode(self, level: int, row: int, column: int) -> Pixels | None:
+        """Return one chunk, None where a sparse file has none."""
+        with reading(self._path, f"tile ({row}, {column}) of level {level} cannot be decoded"):
+            return decode_chunk(self._file, self._levels[level], row, column)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_page(path: Path, index: int) -> NDArray[np.uint8]:
+    """Return a whole page (label, macro…) as (h, w, 3) uint8."""
+    with quiet(), reading(path, f"image {index} of the file cannot be read"):
+        import tifffile
+
+        with tifffile.TiffFile(path) as tif:
+            page = tif.pages[index]
+            samples = page.asarray()
+            samples = samples if samples.ndim == 3 else samples[..., None]
+            white_is_zero = int(page.photometric) == WHITE_IS_ZERO
+        return as_rgb(as_pixels(samples, white_is_zero=white_is_zero))
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep tifffile's log lines of this thread from the user: what matters becomes an error."""
+    thread = threading.get_ident()
+
+    def other_thread(record: logging.LogRecord) -> bool:
+        return record.thread != thread
+
+    logger = logging.getLogger("tifffile")
+    logger.addFilter(other_thread)
+    try:
+        yield
+    finally:
+        logger.removeFilter(other_thread)
