@@ -1,0 +1,19 @@
+"""What our dialogs share: whose window they belong to, and napari's look where there is none."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QApplication, QDialog, QWidget
+
+
+def parent_window() -> QWidget | None:
+    """Return the window that the user is in."""
+    return QApplication.activeWindow()
+
+
+def styled(dialog: QDialog) -> QDialog:
+    """Give a dialog without a parent napari's colours; one with a parent inherits them."""
+    if dialog.parent() is None:
+        from napari.qt import get_current_stylesheet
+
+        dialog.setStyleSheet(get_current_stylesheet())
+    return dialog

@@ -1,0 +1,294 @@
+"""Layers: how a slide, its probabilities and its masks look in napari, and how they are refreshed.
+
+A layer is described by napari's layer data tuple, so that the reader (which must return tuples) and
+the session (which adds layers) make the same ones. Every layer of ours says what it is in
+`metadata["breastpath"]`: its `role`, and the `slide` or the path of the `result` it shows.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.geometry import Lattice, PixelSize
+from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+    from napari.utils import Colormap
+
+    from napari_breastpath.results import Result
+    from napari_breastpath.slides import Slide
+
+LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
+TAG = "breastpath"
+SCORED_ROLES = ("tumour", "invasive")
+REFRESH_S, RELOAD_S = 0.25, 1.0
+TISSUE_RGB = (0, 160, 200)
+# Position, red, green, blue, opacity: hues that H&E does not have, so heat reads as heat.
+HEAT = np.array(
+    [
+        (0.00, 0.10, 0.45, 0.55, 0.00),
+        (0.004, 0.10, 0.45, 0.55, 0.10),
+        (0.25, 0.05, 0.60, 0.65, 0.25),
+        (0.50, 0.25, 0.80, 0.30, 0.50),
+        (0.75, 0.98, 0.90, 0.10, 0.70),
+        (1.00, 1.00, 0.55, 0.00, 0.80),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelView:
+    """A 2-D view of some channels of a zarr array (c, y, x), summed; reads when it is indexed.
+
+    Attributes
+    ----------
+    array : zarr.Array
+        uint8 (c, y, x).
+    channels : tuple of int
+        Which to show; of several the sum, at most 255.
+    """
+
+    array: Any
+    channels: tuple[int, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        height, width = self.array.shape[1:]
+        return height, width
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8."""
+        return np.dtype(self.array.dtype)
+
+    @property
+    def ndim(self) -> int:
+        """2."""
+        return 2
+
+    @property
+    def chunks(self) -> tuple[int, int]:
+        """(height, width) of a chunk; napari reads whole ones."""
+        height, width = self.array.chunks[1:]
+        return height, width
+
+    @property
+    def size(self) -> int:
+        """Number of pixels."""
+        return self.shape[0] * self.shape[1]
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        window = key if isinstance(key, tuple) else (key,)
+        planes = [np.asarray(self.array[(channel, *window)]) for channel in self.channels]
+        if len(planes) == 1:
+            return planes[0]
+        return np.minimum(np.sum(planes, axis=0, dtype=np.uint16), 255).astype(np.uint8)
+
+    def __array__(
+        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
+
+
+def tag(layer: Layer) -> dict[str, Any]:
+    """Return what a layer says about itself: `role`, `slide` or `result`; {} when not ours."""
+    return dict(layer.metadata.get(TAG, {}))
+
+
+def slide_layer(slide: Slide) -> LayerData:
+    """Describe the slide itself: a Dask pyramid, immutable, in µm."""
+    arguments = {
+        "name": slide.path.name,
+        "multiscale": True,
+        "rgb": slide.channels == 3,
+        "metadata": slide_metadata(slide),
+        **slide_placement(slide.mpp),
+    }
+    return slide.pyramid(), arguments, "image"
+
+
+def slide_metadata(slide: Slide) -> dict[str, Any]:
+    """Return the facts that napari shows and other plugins may use."""
+    return {
+        "path": str(slide.path),
+        "mpp_um": (slide.mpp.x, slide.mpp.y),
+        "mpp_source": slide.mpp.source,
+        "objective_power": slide.objective_power,
+        "vendor": slide.vendor,
+        TAG: {"role": "slide", "slide": slide},
+    }
+
+
+def heat_colormap() -> Colormap:
+    """Return the probabilities' colours: 0 is transparent, 1 opaque enough to see and see through."""
+    from napari.utils import Colormap
+
+    return Colormap(
+        HEAT[:, 1:], name="tumour probability", controls=HEAT[:, 0], interpolation="linear"
+    )
+
+
+def scored_channels(classes: Sequence[dict[str, Any]]) -> tuple[int, ...]:
+    """Return the channels that count as tumour, else the first that is no background."""
+    scored = tuple(k for k, c in enumerate(classes) if c["role"] in SCORED_ROLES)
+    others = tuple(k for k, c in enumerate(classes) if c["role"] != "background")
+    return scored or others[:1] or (0,)
+
+
+def probability_layer(result: Result) -> LayerData:
+    """Describe the probability map: zarr-direct, so that it fills in while tiles are written."""
+    channels = scored_channels(result.classes)
+    names = " + ".join(result.classes[channel]["name"] for channel in channels)
+    arguments = {
+        "name": f"Probability of {names}",
+        "multiscale": True,
+        "rgb": False,
+        "colormap": heat_colormap(),
+        "contrast_limits": (0, 255),
+        "interpolation2d": "nearest",
+        **_of_result(result, "probability"),
+    }
+    levels = [ChannelView(level, channels) for level in result.map.probability.levels]
+    return levels, arguments, "image"
+
+
+def mask_layer(result: Result) -> LayerData:
+    """Describe the mask that is measured, filled: zarr-direct, one colour a class, not editable."""
+    arguments = {"name": "Mask", "opacity": 0.35, **_classes(result), **_of_result(result, "mask")}
+    return list(result.map.label("mask").levels), arguments, "labels"
+
+
+def outline_layer(result: Result) -> LayerData:
+    """Describe the outlines of the regions.
+
+    The mask again, drawn as contours: as many regions as there are, at once, in a width that stays
+    the same on screen. (Thousands of polygons would stop the window for seconds.)
+    """
+    arguments = {"name": "Region outlines", **_classes(result), **_of_result(result, "regions")}
+    return list(result.map.label("mask").levels), arguments, "labels"
+
+
+def tissue_layer(result: Result) -> LayerData:
+    """Describe the outline of the tissue that was analysed, from the result."""
+    levels = list(result.map.label("tissue").levels)
+    return levels, {**_tissue(), **_of_result(result, "tissue")}, "labels"
+
+
+def tissue_mask_layer(
+    tissue: NDArray[Any], lattice: Lattice, slide_mpp: PixelSize, result: Result | None = None
+) -> LayerData:
+    """Describe a tissue mask that hands may edit.
+
+    Parameters
+    ----------
+    tissue : ndarray, bool or uint8 (y, x)
+        1 is tissue; copied, as napari paints into it.
+    lattice : Lattice
+        Geometry of `tissue`.
+    slide_mpp : PixelSize
+    result : Result, optional
+        What the tissue belongs to, once there is one.
+    """
+    whose = {"role": "tissue"} if result is None else {"role": "tissue", "result": result.path}
+    arguments = {
+        **_tissue(),
+        "metadata": {TAG: whose},
+        **lattice_placement(lattice, slide_mpp),
+    }
+    return tissue.astype(np.uint8), arguments, "labels"
+
+
+def _tissue() -> dict[str, Any]:
+    return {"name": "Tissue outline", **_label_look({1: ("tissue", TISSUE_RGB)})}
+
+
+def _classes(result: Result) -> dict[str, Any]:
+    named = {k: (c["name"], tuple(c["color"])) for k, c in enumerate(result.classes, start=1)}
+    return _label_look(named)
+
+
+def _label_look(named: dict[int, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
+    """Return colours and names of label values; 0 and unnamed values are transparent."""
+    import pandas as pd
+    from napari.utils import DirectLabelColormap
+
+    colours: dict[int | None, Any] = {
+        value: (*np.divide(rgb, 255), 1.0) for value, (_, rgb) in named.items()
+    }
+    colours |= {0: (0, 0, 0, 0), None: (0, 0, 0, 0)}
+    names = {"index": [0, *named], "class": ["none", *(name for name, _ in named.values())]}
+    return {
+        "colormap": DirectLabelColormap(color_dict=colours),
+        "features": pd.DataFrame(names),
+    }
+
+
+def _of_result(result: Result, role: str) -> dict[str, Any]:
+    return {
+        "metadata": {TAG: {"role": role, "result": result.path}},
+        **lattice_placement(result.lattice, result.slide_mpp),
+    }
+
+
+def make_layer(data: LayerData) -> Layer:
+    """Return the napari layer that `data` describes."""
+    from napari.layers import Layer
+
+    layer = Layer.create(*data)
+    dress(layer)
+    return layer
+
+
+def dress(layer: Layer) -> None:
+    """Set what napari takes no argument for: outlines instead of filled areas."""
+    widths = {"regions": 2, "tissue": 1}
+    width = widths.get(tag(layer).get("role", ""))
+    if width is not None and layer.contour != width:
+        layer.contour = width
+
+
+def reload(layer: Layer) -> None:
+    """Show everything that was written since, zoomed out too.
+
+    napari keeps the coarsest level in memory; only setting the data again drops it.
+    """
+    layer.data = list(layer.data) if layer.multiscale else layer.data
+
+
+class LiveLayer:
+    """Refreshes a layer whose file grows, not more often than the eye and the machine want.
+
+    Parameters
+    ----------
+    layer : Layer
+        A multiscale layer over zarr arrays.
+    clock : callable, by default time.monotonic
+        Seconds.
+    """
+
+    def __init__(self, layer: Layer, clock: Callable[[], float] = time.monotonic) -> None:
+        self.layer = layer
+        self._clock = clock
+        self._refreshed = self._reloaded = clock()
+
+    def tick(self) -> None:
+        """Say that something was written; called in the main thread, as often as one likes."""
+        now = self._clock()
+        if now - self._reloaded >= RELOAD_S:
+            self._reloaded = self._refreshed = now
+            reload(self.layer)
+        elif now - self._refreshed >= REFRESH_S:
+            self._refreshed = now
+            self.layer.refresh(extent=False)
+
+    def finish(self) -> None:
+        """Show the last of it."""
+        reload(self.layer)

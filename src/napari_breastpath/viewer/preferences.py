@@ -1,0 +1,91 @@
+"""What is remembered: our page in napari's Preferences, and the one question at the first slide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_breastpath.viewer.dialogs import parent_window, styled
+
+if TYPE_CHECKING:
+    from qtpy.QtWidgets import QMessageBox
+
+PLUGIN = "napari-breastpath"
+SLIDE_PATTERNS = (
+    "*.svs", "*.tif", "*.tiff", "*.btf", "*.ndpi", "*.qptiff", "*.scn", "*.mrxs", "*.bif", "*.vms",
+    "*.svslide",
+)  # fmt: skip
+RESULT_FOLDERS = "*.breastpath/"
+QUESTION = "Always open slide files with Breast pathology?"
+DETAILS = (
+    "Yes does two things, both can be changed in File ▸ Preferences:\n\n"
+    "•  .svs, .ndpi, .tif and other slide files open here at once, in µm. Otherwise napari asks "
+    "each time which reader to take, and its own loads the whole file into memory. "
+    "Small images that are no slides still open as usual.\n\n"
+    "•  Tiles are loaded in the background, so that the window never waits for them "
+    "(napari calls it asynchronous rendering)."
+)
+
+
+def settings() -> Any:
+    """Return our page of napari's Preferences (napari.yaml, `configurations`), saved on change."""
+    from napari.settings import get_plugin_settings
+
+    return get_plugin_settings(PLUGIN)
+
+
+def should_ask() -> bool:
+    """Tell whether the question was never answered."""
+    return bool(settings().opening.ask)
+
+
+def answer(yes: bool) -> None:
+    """Do what the user chose, and never ask again."""
+    settings().opening.ask = False
+    if yes:
+        prefer_our_reader()
+        slice_in_background()
+
+
+def prefer_our_reader() -> None:
+    """Let napari open slide files and result folders with our reader; other choices stay."""
+    from napari.settings import get_settings
+
+    # napari compares these patterns as they are: scanners write .SVS too.
+    patterns = [*SLIDE_PATTERNS, *(p.upper() for p in SLIDE_PATTERNS), RESULT_FOLDERS]
+    plugins = get_settings().plugins
+    plugins.extension2reader = {**plugins.extension2reader, **dict.fromkeys(patterns, PLUGIN)}
+
+
+def slice_in_background() -> None:
+    """Switch napari's asynchronous slicing on."""
+    from napari.settings import get_settings
+
+    get_settings().experimental.async_ = True
+
+
+def ask_once() -> QMessageBox | None:
+    """Ask the question unless it was answered; returns at once, the window stays usable.
+
+    Returns
+    -------
+    QMessageBox or None
+        The open question, None when there is nothing to ask.
+    """
+    if not should_ask():
+        return None
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QMessageBox
+
+    box = QMessageBox(parent_window())
+    box.setWindowTitle("Breast pathology")
+    box.setText(QUESTION)
+    box.setInformativeText(DETAILS)
+    yes = box.addButton("Yes", QMessageBox.ButtonRole.AcceptRole)
+    no = box.addButton("No, leave as it is", QMessageBox.ButtonRole.RejectRole)
+    box.setDefaultButton(yes)
+    box.setEscapeButton(no)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.buttonClicked.connect(lambda button: answer(button is yes))
+    styled(box)
+    box.open()
+    return box

@@ -1,0 +1,242 @@
+"""`Session`: the one slide, and its result, that a napari viewer shows.
+
+However a slide comes in (dropped, opened from the dock, from a result or the command line) its layer
+is tagged, and the session notices it. One slide at a time: numbers and overlays on screen always
+belong to the slide under them, so opening another slide closes the first with its layers. What hands
+drew in layers of their own stays.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from weakref import WeakKeyDictionary, ref
+
+from psygnal import Signal
+
+from napari_breastpath.core.errors import SlideError
+from napari_breastpath.results import Result, load_result
+from napari_breastpath.slides import Slide, open_slide
+from napari_breastpath.viewer.layers import (
+    LayerData,
+    LiveLayer,
+    dress,
+    make_layer,
+    mask_layer,
+    outline_layer,
+    probability_layer,
+    reload,
+    slide_layer,
+    tag,
+    tissue_layer,
+)
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+ROLES = ("slide", "probability", "mask", "tissue", "caliper", "regions")
+MAPS = {
+    "probability": probability_layer,
+    "tissue": tissue_layer,
+    "mask": mask_layer,
+    "regions": outline_layer,
+}
+"""Layers of a result, from the bottom up."""
+MEASURED = ("complete", "incomplete")
+
+
+class Session:
+    """What one viewer shows of ours; `Session.of(viewer)` gives it, always the same.
+
+    Attributes
+    ----------
+    slide : Slide or None
+        The open slide.
+    result : Result or None
+        The result that is shown, of that slide.
+    reader : str
+        Who reads; goes with every correction by hand.
+    slide_changed, result_changed : Signal
+        Emitted with the new `slide` or `result` (or None), after the layers are there.
+    measured : Signal
+        To be emitted with the `Result` after it was measured again; the mask is then read anew.
+    """
+
+    slide_changed = Signal(object)
+    result_changed = Signal(object)
+    measured = Signal(object)
+    _sessions: ClassVar[WeakKeyDictionary[ViewerModel, Session]] = WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, viewer: ViewerModel) -> Session:
+        """Return the session of a viewer (or of napari's proxy for one)."""
+        bare = getattr(viewer, "__wrapped__", viewer)
+        if bare not in cls._sessions:
+            cls._sessions[bare] = cls(bare)
+        return cls._sessions[bare]
+
+    def __init__(self, viewer: ViewerModel) -> None:
+        # The dictionary above holds the session as long as the viewer lives: not the other way too.
+        self._viewer = ref(viewer)
+        self.slide: Slide | None = None
+        self.result: Result | None = None
+        self.reader = ""
+        self._live: LiveLayer | None = None
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        self.measured.connect(self._on_measured)
+        for layer in list(viewer.layers):
+            self._adopt(layer)
+
+    @property
+    def viewer(self) -> ViewerModel:
+        """The napari viewer."""
+        viewer = self._viewer()
+        if viewer is None:
+            raise ReferenceError("the viewer is closed")
+        return viewer
+
+    @property
+    def slide_layer(self) -> Layer | None:
+        """The layer of the open slide."""
+        return self.layer("slide")
+
+    def layer(self, role: str) -> Layer | None:
+        """Return our layer of that role (see `ROLES`), None when there is none (any more)."""
+        return next((x for x in self.viewer.layers if tag(x).get("role") == role), None)
+
+    def open_slide(
+        self, path: Path | str, mpp: float | tuple[float, float] | None = None
+    ) -> Slide:
+        """Open a slide with our own reader, whatever napari's preferences say.
+
+        Raises
+        ------
+        SlideError, PixelSizeError
+            The slide that was open stays.
+        """
+        slide = open_slide(path, mpp=mpp)
+        self._add(slide_layer(slide))
+        self.viewer.reset_view()
+        return slide
+
+    def open_result(self, path: Path | str) -> Result:
+        """Open a result folder, and its slide unless that is open already.
+
+        Raises
+        ------
+        ResultError
+            It is no result.
+        SlideError
+            Its slide is not where it was, nor beside the result.
+        """
+        result = load_result(path)
+        if self.slide is None or self.slide.fingerprint != result.record["slide"]["fingerprint"]:
+            self._add(slide_layer(slide_of(result)))
+            self.viewer.reset_view()
+        self.show_result(result)
+        return result
+
+    def show_result(self, result: Result) -> None:
+        """Show a result of the open slide: its heat as soon as it is started, its mask when measured.
+
+        To be called again when a run ends; layers that somebody deleted come back.
+        """
+        if self.result is None or self.result.path != result.path:
+            self._remove_others(keep=self.slide_layer)
+        self.result = result
+        for role, describe in MAPS.items():
+            layer = self.layer(role)
+            if layer is not None:
+                reload(layer)
+            elif role == "probability" or result.status in MEASURED:
+                self._add(describe(result))
+        self._live = None
+        self.result_changed.emit(result)
+
+    def show_progress(self) -> None:
+        """Say that tiles were written; the heat layer follows at most four times a second."""
+        layer = self.layer("probability")
+        if layer is None:
+            return
+        if self._live is None or self._live.layer is not layer:
+            self._live = LiveLayer(layer)
+        self._live.tick()
+
+    def close_slide(self) -> None:
+        """Close the slide and every layer of ours."""
+        self._remove_others(keep=None)
+
+    def _add(self, data: LayerData) -> Layer:
+        layer = make_layer(data)
+        self.viewer.add_layer(layer)
+        return layer
+
+    def _remove_others(self, keep: Layer | None) -> None:
+        layers = self.viewer.layers
+        for layer in [x for x in layers if tag(x) and x is not keep]:
+            layers.remove(layer)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._adopt(getattr(event.value, "__wrapped__", event.value))
+
+    def _adopt(self, layer: Layer) -> None:
+        """Take note of a tagged layer, wherever it came from."""
+        whose = tag(layer)
+        if not whose:
+            return
+        dress(layer)
+        if whose["role"] == "slide":
+            self._set_slide(layer, whose["slide"])
+        elif "result" in whose and (self.result is None or self.result.path != whose["result"]):
+            self.result = load_result(whose["result"])
+            self.result_changed.emit(self.result)
+
+    def _set_slide(self, layer: Layer, slide: Slide) -> None:
+        if self.slide is slide:
+            return
+        self.slide = slide
+        self._remove_others(keep=layer)
+        self._forget_result()
+        self.viewer.canvas.overlays.scale_bar.visible = True
+        self.slide_changed.emit(slide)
+
+    def _on_removed(self, event: Any) -> None:
+        whose = tag(event.value)
+        if whose.get("role") == "slide" and whose["slide"] is self.slide:
+            self.slide = None
+            self._remove_others(keep=None)
+            self._forget_result()
+            self.slide_changed.emit(None)
+
+    def _forget_result(self) -> None:
+        self._live = None
+        if self.result is not None:
+            self.result = None
+            self.result_changed.emit(None)
+
+    def _on_measured(self, result: Result) -> None:
+        for role in ("mask", "regions"):
+            layer = self.layer(role)
+            if layer is not None and self.result is not None and result.path == self.result.path:
+                reload(layer)
+
+
+def slide_of(result: Result) -> Slide:
+    """Open the slide of a result, where it was or near the result folder, at the pixel size used.
+
+    Raises
+    ------
+    SlideError
+        It is in none of these places.
+    """
+    recorded = result.slide_path
+    near = (result.path.parent, result.path.parent.parent)
+    candidates = (recorded, *(folder / recorded.name for folder in near))
+    found = next((path for path in candidates if path.exists()), None)
+    if found is None:
+        advice = "put it back, or beside the result folder"
+        raise SlideError(recorded, f"the slide of {result.path.name} is not there", advice)
+    mpp = result.slide_mpp
+    return open_slide(found, mpp=None if mpp.source == "header" else (mpp.x, mpp.y))
