@@ -26,14 +26,14 @@ from synthetic_textures import PERIOD_UM, Layer, Texture
 
 RGB = NDArray[np.uint8]
 
-# Rows: haematoxylin, eosin; unit optical-density vectors in R, G, B. A is that of Ruifrok and
-# Johnston (2001); B imitates another laboratory: bluer haematoxylin, redder eosin.
+# Rows: haematoxylin, eosin; optical densities of R, G, B. A is the reference of Macenko et al.
+# (2009); B imitates another laboratory: bluer haematoxylin, redder eosin.
 STAINS: dict[str, tuple[tuple[float, float, float], tuple[float, float, float]]] = {
-    "A": ((0.650, 0.704, 0.286), (0.072, 0.990, 0.105)),
-    "B": ((0.780, 0.600, 0.178), (0.160, 0.920, 0.358)),
+    "A": ((0.563, 0.720, 0.406), (0.216, 0.801, 0.558)),
+    "B": ((0.735, 0.630, 0.250), (0.095, 0.880, 0.465)),
 }
 # Relative strength of haematoxylin and eosin in each laboratory.
-STRENGTHS = {"A": (1.0, 1.0), "B": (0.85, 1.25)}
+STRENGTHS = {"A": (1.0, 0.85), "B": (0.9, 1.15)}
 GLASS = (246.0, 244.0, 246.0)
 NOISE_SD = 1.6
 NOISE_PERIOD = 997
