@@ -1,0 +1,112 @@
+"""A model bundle: what `model.json` says about a network, as typed attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+SCHEMA_VERSION = 1
+MANIFEST = "model.json"
+WEIGHTS = "model.safetensors"
+CARD = "README.md"
+TASKS = ("segmentation", "classification", "detection")
+LIBRARIES = ("smp", "torchvision", "timm")
+ROLES = ("background", "invasive", "in_situ", "tumour", "benign", "other")
+
+
+class StainTarget(TypedDict):
+    """The stain a model was trained on.
+
+    `method` vahadane or macenko; `stain_matrix` (2, 3) unit optical densities, haematoxylin first;
+    `max_concentration` (2,), 99th percentiles.
+    """
+
+    method: str
+    stain_matrix: list[list[float]]
+    max_concentration: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class ClassInfo:
+    """One class of a model: its name, its colour (R, G, B in 0–255) and what it means."""
+
+    name: str
+    color: tuple[int, int, int]
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How to build the network: library (smp, torchvision, timm), class name, its arguments."""
+
+    library: str
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Normalization:
+    """(value / 255 − mean) / std of each channel, R, G, B."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A network's manifest and where its weights lie (CONTRACT.md, "Model bundle").
+
+    Attributes
+    ----------
+    folder : Path
+        Holds `model.json`, `model.safetensors` and the card `README.md`.
+    mpp : float
+        µm/px of the input; slides are resampled to it.
+    tile_size : int
+        Input height and width in pixels.
+    output_stride : int
+        Probabilities are block-averaged by it before they are stored.
+    threshold : float
+        Probability above which a one-class model's pixel is positive.
+    sha256 : str
+        Of `model.safetensors`, lower-case hex.
+    training_domain : dict or None
+        Colour statistics of the training pixels (`preprocess.domain_statistics`).
+    """
+
+    folder: Path
+    name: str
+    version: str
+    task: str
+    architecture: Architecture
+    classes: tuple[ClassInfo, ...]
+    mpp: float
+    tile_size: int
+    output_stride: int
+    normalization: Normalization
+    stain: StainTarget | None
+    threshold: float
+    training_data: str
+    metrics: Mapping[str, Any]
+    licence: str
+    authors: tuple[str, ...]
+    intended_use: str
+    sha256: str
+    training_domain: dict[str, Any] | None = None
+
+    @property
+    def map_mpp(self) -> float:
+        """µm/px of the stored probability map."""
+        return self.mpp * self.output_stride
+
+    @property
+    def weights(self) -> Path:
+        """Path of the tensors."""
+        return self.folder / WEIGHTS
+
+    @property
+    def card(self) -> Path:
+        """Path of the model card, Markdown."""
+        return self.folder / CARD

@@ -1,0 +1,115 @@
+"""One network as one graph: uint8 tiles in, block-averaged probabilities out; and its ONNX form."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_breastpath.models.bundle import ModelBundle
+from napari_breastpath.models.networks import build_network
+
+if TYPE_CHECKING:
+    import torch
+
+ONNX_OPSET = 17
+
+
+def tile_network(bundle: ModelBundle) -> torch.nn.Module:
+    """Return the whole way from tiles to probabilities as one module, in eval mode.
+
+    uint8 (N, h, w, 3) → normalise → network → sigmoid (one class) or softmax → mean over
+    `output_stride` squares → float32 (N, C, h / stride, w / stride); (N, C) when it classifies.
+    """
+    import torch
+
+    class TileNetwork(torch.nn.Module):
+        scale: torch.Tensor
+        shift: torch.Tensor
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = build_network(bundle)
+            std = torch.tensor(bundle.normalization.std)
+            mean = torch.tensor(bundle.normalization.mean)
+            self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1))
+            self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1))
+
+        def forward(self, tiles: torch.Tensor) -> torch.Tensor:
+            pixels = tiles.permute(0, 3, 1, 2).float() * self.scale + self.shift
+            logits: torch.Tensor = self.network(pixels).float()
+            values = logits.sigmoid() if len(bundle.classes) == 1 else logits.softmax(dim=1)
+            if bundle.task != "segmentation" or bundle.output_stride == 1:
+                return values
+            return torch.nn.functional.avg_pool2d(values, bundle.output_stride)
+
+    return TileNetwork().eval()
+
+
+def onnx_graph(bundle: ModelBundle) -> bytes:
+    """Return `tile_network` as ONNX (input `tiles`, any batch size), kept in the user's cache."""
+    cached = cache_folder() / _cache_name(bundle)
+    try:
+        return cached.read_bytes()
+    except OSError:
+        graph = _export(bundle)
+    _keep(cached, graph)
+    return graph
+
+
+def _cache_name(bundle: ModelBundle) -> str:
+    import torch
+
+    numbers = (*bundle.normalization.mean, *bundle.normalization.std)
+    transform = "-".join(f"{n:g}" for n in (bundle.tile_size, bundle.output_stride, *numbers))
+    return f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
+
+
+def _export(bundle: ModelBundle) -> bytes:
+    import torch
+
+    tiles = torch.zeros((2, bundle.tile_size, bundle.tile_size, 3), dtype=torch.uint8)
+    with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
+        # The exporter that needs no further package announces its end; tracing warns of shapes.
+        warnings.simplefilter("ignore")
+        path = Path(folder) / "graph.onnx"
+        torch.onnx.export(
+            tile_network(bundle),
+            (tiles,),
+            path,
+            dynamo=False,
+            opset_version=ONNX_OPSET,
+            input_names=["tiles"],
+            output_names=["probabilities"],
+            dynamic_axes={"tiles": {0: "batch"}, "probabilities": {0: "batch"}},
+        )
+        return path.read_bytes()
+
+
+def _keep(path: Path, content: bytes) -> None:
+    """Write a cache file, whole or not at all; a cache that cannot be written is no error."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.replace(name, path)
+    except OSError:
+        return
+
+
+def cache_folder() -> Path:
+    """Return where exported graphs are kept; BREASTPATH_CACHE overrides the default."""
+    chosen = os.environ.get("BREASTPATH_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    if sys.platform == "win32":
+        home = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local")
+    elif sys.platform == "darwin":
+        home = Path.home() / "Library/Caches"
+    else:
+        home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "napari-breastpath" / "graphs"

@@ -1,0 +1,198 @@
+"""A network ready to run: uint8 tiles in, float32 probabilities out, on any engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import InferenceError
+from napari_breastpath.models.bundle import ModelBundle
+from napari_breastpath.models.graph import onnx_graph, tile_network
+from napari_breastpath.models.runtime import Device, OutOfMemory, choose_device, choose_engine
+
+if TYPE_CHECKING:
+    import torch
+
+FloatArray: TypeAlias = NDArray[np.float32]
+Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
+CPU_BATCH, GPU_BATCH = 8, 32
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A bundle's network on one device and engine.
+
+    Attributes
+    ----------
+    device : Device
+        Where batches should lie; `predict` takes them from anywhere.
+    engine, engine_reason : str
+        What runs the network, and why.
+    batch_size : int
+        What it was made for. On the CPU every batch of a run should have this size: then a tile's
+        result depends neither on its place in the batch nor on its neighbours, bit for bit.
+    threads : int
+        CPU threads of the engine.
+    classes : int
+        Channels of the result.
+    """
+
+    device: Device
+    engine: str
+    engine_reason: str
+    batch_size: int
+    threads: int
+    classes: int
+    forward: Forward = field(repr=False)
+
+    def predict(self, batch: torch.Tensor) -> FloatArray:
+        """Return the probabilities of a batch of tiles.
+
+        Parameters
+        ----------
+        batch : torch.Tensor
+            uint8 (N, h, w, 3), RGB at the model's µm/px.
+
+        Returns
+        -------
+        ndarray, float32 (N, C, h / output_stride, w / output_stride)
+            NaN where the network gave NaN.
+
+        Raises
+        ------
+        OutOfMemory
+            The device has no room for a batch of this size.
+        InferenceError
+            The engine failed otherwise.
+        """
+        import torch
+
+        if batch.dtype != torch.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
+            raise ValueError(f"tiles must be uint8 (N, h, w, 3), not {batch.dtype} {batch.shape}")
+        try:
+            return self.forward(batch)
+        except (MemoryError, RuntimeError) as error:
+            raise _failure(self, len(batch), error) from error
+
+
+def _failure(predictor: Predictor, count: int, error: Exception) -> InferenceError:
+    import torch
+
+    subject = f"{predictor.engine} on {predictor.device.name}"
+    no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
+    if no_memory or "not enough memory" in str(error) or "can't allocate" in str(error):
+        return OutOfMemory(subject, f"no memory for {count} tiles at once", "use smaller batches")
+    return InferenceError(subject, f"the network failed ({error})", "try --engine torch")
+
+
+def make_predictor(
+    bundle: ModelBundle,
+    device: Device | str = "auto",
+    engine: str = "auto",
+    batch_size: int | None = None,
+    threads: int | None = None,
+) -> Predictor:
+    """Return a bundle's network, ready to run.
+
+    Parameters
+    ----------
+    bundle : ModelBundle
+    device : Device or str
+        `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
+    engine : str
+        `auto`, `torch`, `onnxruntime` or `openvino`.
+    batch_size : int, optional
+        Tiles per call; by default 8 on the CPU and 32 on a GPU.
+    threads : int, optional
+        CPU threads; by default what PyTorch uses, the machine's physical cores.
+
+    Raises
+    ------
+    InferenceError
+        Device or engine are not here, or refuse the network.
+    ModelError
+        Weights that do not fit.
+    """
+    import torch
+
+    place = device if isinstance(device, Device) else choose_device(device)
+    name, reason = choose_engine(engine, place)
+    threads = threads or torch.get_num_threads()
+    try:
+        forward = _FORWARDS[name](bundle, place, threads)
+    except (ImportError, RuntimeError) as error:
+        if engine != "auto" or name == "torch":
+            cause = f"refuses {bundle.name} ({error})"
+            raise InferenceError(f"engine {name}", cause, "try --engine torch") from error
+        reason = f"{name} refuses this network ({type(error).__name__})"
+        name, forward = "torch", _torch_forward(bundle, place, threads)
+    size = batch_size or (CPU_BATCH if place.kind == "cpu" else GPU_BATCH)
+    return Predictor(place, name, reason, size, threads, len(bundle.classes), forward)
+
+
+def _torch_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
+    import torch
+
+    # On the CPU too: convolutions of channels-last tensors skip a reordering in oneDNN.
+    network = tile_network(bundle).to(memory_format=torch.channels_last).to(device.name)
+    half = device.kind == "cuda"
+    if device.kind == "cpu" and threads != torch.get_num_threads():
+        torch.set_num_threads(threads)
+
+    def forward(batch: torch.Tensor) -> FloatArray:
+        with torch.inference_mode(), torch.autocast(device.kind, torch.float16, enabled=half):
+            values: FloatArray = network(batch.to(device.name)).float().cpu().numpy()
+            return values
+
+    return forward
+
+
+def _onnxruntime_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        onnx_graph(bundle), options, providers=["CPUExecutionProvider"]
+    )
+
+    def forward(batch: torch.Tensor) -> FloatArray:
+        values: FloatArray = session.run(None, {"tiles": batch.cpu().numpy()})[0]
+        return values
+
+    return forward
+
+
+def _openvino_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(onnx_graph(bundle))
+    settings = {
+        # Without the hint some CPUs compute in bfloat16, two digits short of the other engines.
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": str(threads),
+        "NUM_STREAMS": "1",
+    }
+    compiled: dict[tuple[int, ...], Any] = {}
+
+    def forward(batch: torch.Tensor) -> FloatArray:
+        shape = tuple(batch.shape)
+        if shape not in compiled:
+            model.reshape(list(shape))
+            compiled[shape] = core.compile_model(model, "CPU", settings)
+        values: FloatArray = np.array(compiled[shape](batch.cpu().numpy())[0])
+        return values
+
+    return forward
+
+
+_FORWARDS: dict[str, Callable[[ModelBundle, Device, int], Forward]] = {
+    "torch": _torch_forward,
+    "onnxruntime": _onnxruntime_forward,
+    "openvino": _openvino_forward,
+}
