@@ -55,8 +55,10 @@ class IdentityDialog(QDialog):
         images = identity_images(slide)
         layout = QVBoxLayout(self)
         layout.addLayout(self._pictures(images))
-        note = "Shown here only; never stored in a result." if images else (
-            "This file has no label and no macro image."
+        note = (
+            "Shown here only; never stored in a result."
+            if images
+            else ("This file has no label and no macro image.")
         )
         layout.addWidget(QLabel(note))
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)

@@ -128,7 +128,7 @@ def slide_metadata(slide: Slide) -> dict[str, Any]:
 
 
 def heat_colormap() -> Colormap:
-    """Return the probabilities' colours: 0 is transparent, 1 opaque enough to see and see through."""
+    """Return the probabilities' colours: 0 transparent, 1 clear to see and to see through."""
     from napari.utils import Colormap
 
     return Colormap(

@@ -85,7 +85,8 @@ class PixelSizeDialog(QDialog):
 
     def _lay_out(self, why: str) -> None:
         text = QLabel(
-            f"{why[:1].upper()}{why[1:]}.\nEvery length and area depends on it, so it is not guessed."
+            f"{why[:1].upper()}{why[1:]}.\n"
+            "Every length and area depends on it, so it is not guessed."
         )
         text.setWordWrap(True)
         form = QFormLayout(self)

@@ -22,7 +22,7 @@ from napari_breastpath.viewer.layers import (
     slide_layer,
     tissue_layer,
 )
-from napari_breastpath.viewer.session import MEASURED, slide_of
+from napari_breastpath.viewer.session import MEASURED, Session, slide_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -66,12 +66,12 @@ def is_slide_name(path: Path) -> bool:
 
 def read_result(path: Paths) -> list[LayerData]:
     """Return the layers of a result folder: its slide, probabilities, and masks once measured."""
-    with_window = viewer_with_window()
+    viewer = viewer_with_window()
     try:
         result = load_result(single(path) or "")
         layers = [slide_layer(slide_of(result)), probability_layer(result)]
     except BreastPathError as error:
-        return refuse(error, with_window)
+        return refuse(error, viewer)
     if result.status in MEASURED:
         layers += [describe(result) for describe in (tissue_layer, mask_layer, outline_layer)]
     return layers
@@ -117,10 +117,16 @@ def refuse(error: BreastPathError, viewer: Viewer | None) -> list[Any]:
 
 
 def viewer_with_window() -> Viewer | None:
-    """Return napari's current viewer, None where nobody looks at a screen."""
+    """Return napari's current viewer, None where nobody looks at a screen.
+
+    Its session starts listening, so that a slide dropped on a bare window is noticed too.
+    """
     from napari import current_viewer
 
-    return current_viewer()
+    viewer = current_viewer()
+    if viewer is not None:
+        Session.of(viewer)
+    return viewer
 
 
 def plain_reader(path: Path) -> Reader | None:
@@ -131,7 +137,7 @@ def plain_reader(path: Path) -> Reader | None:
     is_plain = any(fnmatch(path.name.lower(), pattern) for pattern in PLAIN_PATTERNS)
     if not is_plain or not path.is_file() or decoded_bytes(path) > PLAIN_LIMIT_BYTES:
         return None
-    from napari_builtins.io import napari_get_reader
+    from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
 
     reader: Reader | None = napari_get_reader(str(path))
     return reader

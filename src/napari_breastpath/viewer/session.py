@@ -1,13 +1,14 @@
 """`Session`: the one slide, and its result, that a napari viewer shows.
 
-However a slide comes in (dropped, opened from the dock, from a result or the command line) its layer
-is tagged, and the session notices it. One slide at a time: numbers and overlays on screen always
-belong to the slide under them, so opening another slide closes the first with its layers. What hands
-drew in layers of their own stays.
+However a slide comes in (dropped, from the dock, with a result, from the command line) its layer is
+tagged, and the session notices it. One slide at a time: numbers and overlays on screen always belong
+to the slide under them, so opening another slide closes the first with its layers. What hands drew in
+layers of their own stays.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, ref
@@ -30,6 +31,7 @@ from napari_breastpath.viewer.layers import (
     tag,
     tissue_layer,
 )
+from napari_breastpath.viewer.navigate import feret_world, go_to
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -55,8 +57,10 @@ class Session:
         The open slide.
     result : Result or None
         The result that is shown, of that slide.
-    reader : str
-        Who reads; goes with every correction by hand.
+    region : object
+        Id of the region that was gone to last, None before.
+    hidden : list of Layer
+        Overlays that were hidden together, to bring back the same ones.
     slide_changed, result_changed : Signal
         Emitted with the new `slide` or `result` (or None), after the layers are there.
     measured : Signal
@@ -77,15 +81,19 @@ class Session:
         return cls._sessions[bare]
 
     def __init__(self, viewer: ViewerModel) -> None:
+        from napari_breastpath.viewer.keys import bind_keys  # whose commands act on sessions
+
         # The dictionary above holds the session as long as the viewer lives: not the other way too.
         self._viewer = ref(viewer)
         self.slide: Slide | None = None
         self.result: Result | None = None
-        self.reader = ""
+        self.region: Any = None
+        self.hidden: list[Layer] = []
         self._live: LiveLayer | None = None
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.measured.connect(self._on_measured)
+        bind_keys(viewer)
         for layer in list(viewer.layers):
             self._adopt(layer)
 
@@ -102,13 +110,16 @@ class Session:
         """The layer of the open slide."""
         return self.layer("slide")
 
+    @property
+    def reader(self) -> str | None:
+        """Library that reads the open slide: `tifffile`, `openslide`, `zarr` or `pillow`."""
+        return None if self.slide is None else self.slide.reader
+
     def layer(self, role: str) -> Layer | None:
         """Return our layer of that role (see `ROLES`), None when there is none (any more)."""
         return next((x for x in self.viewer.layers if tag(x).get("role") == role), None)
 
-    def open_slide(
-        self, path: Path | str, mpp: float | tuple[float, float] | None = None
-    ) -> Slide:
+    def open_slide(self, path: Path | str, mpp: float | tuple[float, float] | None = None) -> Slide:
         """Open a slide with our own reader, whatever napari's preferences say.
 
         Raises
@@ -139,12 +150,11 @@ class Session:
         return result
 
     def show_result(self, result: Result) -> None:
-        """Show a result of the open slide: its heat as soon as it is started, its mask when measured.
+        """Show a result of the open slide: its heat once started, its masks once measured.
 
         To be called again when a run ends; layers that somebody deleted come back.
         """
-        if self.result is None or self.result.path != result.path:
-            self._remove_others(keep=self.slide_layer)
+        self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
         self.result = result
         for role, describe in MAPS.items():
             layer = self.layer(role)
@@ -152,7 +162,7 @@ class Session:
                 reload(layer)
             elif role == "probability" or result.status in MEASURED:
                 self._add(describe(result))
-        self._live = None
+        self._live, self.region = None, None
         self.result_changed.emit(result)
 
     def show_progress(self) -> None:
@@ -164,19 +174,32 @@ class Session:
             self._live = LiveLayer(layer)
         self._live.tick()
 
+    def go_to_region(self, region_id: Any) -> None:
+        """Bring a region of the shown result to the middle of the view, as large as fits."""
+        if self.result is None:
+            return
+        regions = self.result.regions.set_index("region_id")
+        self.region = region_id
+        go_to(self.viewer, feret_world(regions.loc[region_id], self.result.slide_mpp))
+
     def close_slide(self) -> None:
         """Close the slide and every layer of ours."""
-        self._remove_others(keep=None)
+        self._remove(self._ours())
 
-    def _add(self, data: LayerData) -> Layer:
-        layer = make_layer(data)
-        self.viewer.add_layer(layer)
-        return layer
-
-    def _remove_others(self, keep: Layer | None) -> None:
+    def _add(self, data: LayerData) -> None:
+        """Add a layer, leaving active the one that hands are at."""
         layers = self.viewer.layers
-        for layer in [x for x in layers if tag(x) and x is not keep]:
-            layers.remove(layer)
+        active = layers.selection.active
+        self.viewer.add_layer(make_layer(data))
+        if active is not None and active in layers:
+            layers.selection.active = active
+
+    def _ours(self) -> list[Layer]:
+        return [layer for layer in self.viewer.layers if tag(layer)]
+
+    def _remove(self, layers: Iterable[Layer]) -> None:
+        for layer in list(layers):
+            self.viewer.layers.remove(layer)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(getattr(event.value, "__wrapped__", event.value))
@@ -197,21 +220,23 @@ class Session:
         if self.slide is slide:
             return
         self.slide = slide
-        self._remove_others(keep=layer)
+        self._remove(x for x in self._ours() if x is not layer)
         self._forget_result()
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.slide_changed.emit(slide)
+        if hasattr(self.viewer, "window"):
+            _ask_soon()
 
     def _on_removed(self, event: Any) -> None:
         whose = tag(event.value)
         if whose.get("role") == "slide" and whose["slide"] is self.slide:
             self.slide = None
-            self._remove_others(keep=None)
+            self._remove(self._ours())
             self._forget_result()
             self.slide_changed.emit(None)
 
     def _forget_result(self) -> None:
-        self._live = None
+        self._live, self.region, self.hidden = None, None, []
         if self.result is not None:
             self.result = None
             self.result_changed.emit(None)
@@ -221,6 +246,15 @@ class Session:
             layer = self.layer(role)
             if layer is not None and self.result is not None and result.path == self.result.path:
                 reload(layer)
+
+
+def _ask_soon() -> None:
+    """Put the question of the first slide once the slide is on screen."""
+    from qtpy.QtCore import QTimer
+
+    from napari_breastpath.viewer.preferences import ask_once
+
+    QTimer.singleShot(0, ask_once)
 
 
 def slide_of(result: Result) -> Slide:

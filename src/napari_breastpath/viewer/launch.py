@@ -1,0 +1,48 @@
+"""Starting napari with our docks: `breastpath view`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_breastpath.viewer.preferences import PLUGIN
+
+if TYPE_CHECKING:
+    from napari import Viewer
+
+DOCKS = ("Breast analysis", "Measurements")
+
+
+def view(path: Path | str | None = None, block: bool = True) -> Viewer:
+    """Open napari with both docks, and a slide or a result in it.
+
+    Parameters
+    ----------
+    path : Path or str, optional
+        A slide or a `….breastpath` folder.
+    block : bool, by default True
+        Return when the window is closed; False returns at once (notebooks, tests).
+
+    Returns
+    -------
+    napari.Viewer
+    """
+    import napari
+
+    from napari_breastpath.viewer.opening import open_path
+
+    viewer = napari.Viewer(title="Breast pathology")
+    dock(viewer)
+    if path is not None:
+        open_path(viewer, Path(path))
+    if block:
+        napari.run()
+    return viewer
+
+
+def dock(viewer: Viewer) -> None:
+    """Add both docks, the first in front."""
+    for name in DOCKS:
+        viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != DOCKS[0])
+    first = viewer.window.dock_widgets[f"{DOCKS[0]} (Breast pathology)"]
+    first.parent().raise_()
