@@ -1,0 +1,243 @@
+"""The dock **Measurements**: the slide's figures, its regions, the threshold, and export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import qdebounced
+
+from napari_breastpath.core.errors import BreastPathError, UsageError
+from napari_breastpath.exchange.export import export_result
+from napari_breastpath.results import Result
+from napari_breastpath.viewer import jobs, wording
+from napari_breastpath.viewer.caliper import Caliper
+from napari_breastpath.viewer.form import compact_form, note, threshold_box
+from napari_breastpath.viewer.region_table import RegionTable
+from napari_breastpath.viewer.runner import Runner
+from napari_breastpath.viewer.session import MEASURED, Session
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from napari.viewer import Viewer
+
+MEASURING = "Measuring"
+WAIT_MS = 350
+EXPORTS = {".csv": "csv", ".geojson": "geojson", ".geojson.gz": "geojson.gz"}
+FILTERS = {
+    "csv": "Table of regions (*.csv)",
+    "geojson": "Outlines for QuPath (*.geojson *.geojson.gz)",
+}
+NOTHING_YET = "No measurements yet: run an analysis, or open a result."
+
+
+class MeasurementsDock(QWidget):
+    """Dock with the measurements of the result that a viewer's session shows.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer, or napari's proxy for it.
+    parent : QWidget, optional
+    """
+
+    def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = Session.of(napari_viewer)
+        self.runner = Runner.of(self.session)
+        self.caliper = Caliper(self.session)
+        self._wanted: float | None = None
+        self._measure_soon = qdebounced(self._measure, timeout=WAIT_MS)
+        self._build()
+        self._connect()
+        self.show_result(self.session.result)
+
+    # ------------------------------------------------------------------ what it looks like
+    def _build(self) -> None:
+        self.figures = compact_form()
+        self.warnings, self.status = note(), note()
+        self.warnings.setStyleSheet("color: #d9a521;")
+        self.threshold, self.slider = threshold_box(), QSlider(Qt.Orientation.Horizontal)
+        self.slider.setRange(1, 99)
+        self.threshold.setSingleStep(0.01)
+        self.table = RegionTable()
+        self.longest_button = QPushButton("Go to longest extent")
+        self.export_button = QPushButton("Export…")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(6, 6, 6, 6)
+        layout.addLayout(self.figures)
+        layout.addWidget(self.warnings)
+        layout.addLayout(_row(QLabel("Threshold"), self.slider, self.threshold))
+        layout.addWidget(self.table, stretch=1)
+        layout.addLayout(_row(self.longest_button, self.export_button))
+        layout.addWidget(self.status)
+        layout.addWidget(note(wording.RESEARCH_ONLY))
+        self.setMinimumWidth(300)
+
+    def _connect(self) -> None:
+        menu = QMenu(self)
+        menu.addAction("Table of regions (CSV)…", lambda: self.export_dialog("csv"))
+        menu.addAction("Outlines for QuPath (GeoJSON)…", lambda: self.export_dialog("geojson"))
+        self.export_button.setMenu(menu)
+        self.slider.valueChanged.connect(lambda v: self.threshold.setValue(v / 100))
+        self.threshold.valueChanged.connect(self._on_threshold)
+        self.longest_button.clicked.connect(self.go_to_longest)
+        self.table.chosen.connect(self.go_to)
+        self.runner.changed.connect(self._on_runner)
+        self.session.result_changed.connect(self.show_result)
+        self.session.measured.connect(self._on_measured)
+
+    # ------------------------------------------------------------------ what is shown
+    def show_result(self, result: Result | None) -> None:
+        """Show a result's figures; of one that is not measured yet, say so."""
+        measured = result if result is not None and result.status in MEASURED else None
+        self._wanted = None
+        self._fill(wording.headline(measured) if measured else [])
+        lines = wording.warning_lines(measured) if measured else []
+        self.warnings.setText("\n".join(f"⚠ {line}" for line in lines))
+        self.warnings.setVisible(bool(lines))
+        self.table.show_result(measured)
+        self._show_threshold(measured)
+        self.caliper.show_longest(measured)
+        self._on_runner()
+        self.say("" if measured else NOTHING_YET)
+
+    def _fill(self, figures: Sequence[tuple[str, str]]) -> None:
+        while self.figures.rowCount():
+            self.figures.removeRow(0)
+        for row, (name, value) in enumerate(figures):
+            label = note(value)
+            if row == 0:
+                label.setStyleSheet("font-size: 15pt; font-weight: bold;")
+            self.figures.addRow(name, label)
+
+    def _show_threshold(self, result: Result | None) -> None:
+        value = result.record["settings"]["threshold"] if result else 0.5
+        for widget in (self.threshold, self.slider):
+            widget.blockSignals(True)
+        self.threshold.setValue(value)
+        self.slider.setValue(round(value * 100))
+        for widget in (self.threshold, self.slider):
+            widget.blockSignals(False)
+
+    def _on_runner(self) -> None:
+        """Let the threshold be changed only while nothing else writes to the result."""
+        result, measuring = self.session.result, self.runner.task == MEASURING
+        measured = result is not None and result.status in MEASURED
+        free = measured and (self.runner.idle or measuring)
+        one_class = measured and result is not None and len(result.classes) == 1
+        for widget in (self.threshold, self.slider):
+            widget.setEnabled(bool(free and one_class))
+        if self.runner.idle and self._wanted is not None:
+            self._measure_soon()
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show one line at the bottom."""
+        self.status.setStyleSheet("color: #e0604c;" if error else "")
+        self.status.setText(text)
+
+    def complain(self, error: BreastPathError | str) -> None:
+        """Show an error as one line."""
+        self.say(str(error), error=True)
+
+    # ------------------------------------------------------------------ measuring again
+    def _on_threshold(self, value: float) -> None:
+        self.slider.blockSignals(True)
+        self.slider.setValue(round(value * 100))
+        self.slider.blockSignals(False)
+        self._wanted = round(value, 3)
+        self._measure_soon()
+
+    def _measure(self) -> None:
+        """Measure with the threshold that was asked for last, unless something is under way."""
+        result, wanted = self.session.result, self._wanted
+        if result is None or wanted is None or not self.runner.idle:
+            return
+        self._wanted = None
+        if wanted == result.record["settings"]["threshold"]:
+            return
+        self.say("Measuring …")
+        work = jobs.measure(result.path, wanted)
+        self.runner.start(MEASURING, work, self._on_measure_done, self.complain)
+
+    def _on_measure_done(self, result: Result) -> None:
+        current = self.session.result
+        if current is None or current.path != result.path:
+            return
+        self.session.result = result
+        self.session.measured.emit(result)
+
+    def _on_measured(self, result: Result) -> None:
+        wanted = self._wanted
+        current = self.session.result
+        if current is None or current.path != result.path:
+            return
+        self.show_result(result)
+        if wanted is not None:
+            self.threshold.setValue(wanted)
+
+    # ------------------------------------------------------------------ going places, export
+    def go_to(self, region: pd.Series[Any]) -> None:
+        """Bring a region of the table to the middle of the view."""
+        self.session.go_to_region(region["region_id"])
+
+    def go_to_longest(self) -> None:
+        """Bring the longest extent to the middle of the view."""
+        try:
+            region = (self._measured().record["regions"] or {}).get("longest_feret_region")
+            if region is None:
+                raise UsageError("Longest extent", "there is no region", "lower the threshold")
+            self.session.go_to_region(region)
+        except BreastPathError as error:
+            self.complain(error)
+
+    def _measured(self) -> Result:
+        """Return the result that is shown, if it is measured."""
+        result = self.session.result
+        if result is None or result.status not in MEASURED:
+            raise UsageError("Measurements", "there is no result", "run an analysis or open one")
+        return result
+
+    def export_dialog(self, kind: str) -> None:
+        """Ask where to export the regions to, and do it."""
+        try:
+            result = self._measured()
+        except BreastPathError as error:
+            self.complain(error)
+            return
+        start = result.path.with_suffix(f".{kind}")
+        name, _ = QFileDialog.getSaveFileName(self, "Export regions", str(start), FILTERS[kind])
+        if name:
+            self.export(Path(name))
+
+    def export(self, path: Path) -> None:
+        """Export the regions, in the format that the file's name says."""
+        try:
+            kind = next((kind for end, kind in EXPORTS.items() if path.name.endswith(end)), "")
+            if not kind:
+                known = ", ".join(EXPORTS)
+                raise UsageError(path.name, "names no known format", f"let it end in {known}")
+            export_result(self._measured(), kind, path)
+        except BreastPathError as error:
+            self.complain(error)
+        else:
+            self.say(f"Exported to {path}")
+
+
+def _row(*widgets: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for widget in widgets:
+        row.addWidget(widget, stretch=int(isinstance(widget, QSlider)))
+    return row

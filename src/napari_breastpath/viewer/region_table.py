@@ -1,0 +1,160 @@
+"""The table of regions: a Qt model over regions.csv, sorted as numbers, shown with units."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from napari_breastpath.viewer.wording import area_mm2, length_mm
+
+if TYPE_CHECKING:
+    from napari_breastpath.results import Result
+
+Role = Qt.ItemDataRole
+ROOT = QModelIndex()
+
+
+def figure(value: Any) -> str:
+    """Return a probability with two decimals, – where there is none."""
+    return "–" if pd.isna(value) else f"{value:.2f}"
+
+
+def plain(value: Any) -> str:
+    """Return a name or number as it is, nothing where there is none."""
+    return "" if pd.isna(value) else str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name in regions.csv, heading, explanation and how its values are shown."""
+
+    name: str
+    heading: str
+    tip: str
+    shown: Callable[[Any], str] = plain
+    numeric: bool = True
+
+
+COLUMNS = (
+    Column("region_id", "#", "Region number, the longest first"),
+    Column("feret_max_mm", "Extent", "Longest Feret diameter: the clinical size", length_mm),
+    Column("area_mm2", "Area", "Area of the region", area_mm2),
+    Column("major_axis_mm", "Major axis", "Major axis of the ellipse of equal moments", length_mm),
+    Column("class", "Class", "Class of the model", numeric=False),
+    Column("category", "Category", "Nodal category by extent (lymph nodes only)", numeric=False),
+    Column("mean_probability", "Mean p", "Mean probability within the region", figure),
+    Column("max_probability", "Max p", "Highest probability within the region", figure),
+    Column("piece", "Piece", "Piece of tissue that it lies in"),
+    Column("remarks", "Remarks", "What to know about it", numeric=False),
+)
+REMARKS = {
+    "below_cell_size": "smaller than a cell",
+    "touches_edge": "at the slide's edge",
+    "touches_unread": "beside unread tissue",
+    "edited": "edited by hand",
+}
+
+
+def with_remarks(regions: pd.DataFrame) -> pd.DataFrame:
+    """Return the table with a column `remarks`, the flags in words."""
+    flags = {name: regions[name].astype(bool) for name in REMARKS}
+    words = [
+        ", ".join(REMARKS[name] for name in REMARKS if flags[name].iloc[row])
+        for row in range(len(regions))
+    ]
+    return regions.assign(remarks=pd.Series(words, index=regions.index, dtype=object))
+
+
+class RegionModel(QAbstractTableModel):
+    """Regions of a result for a Qt view."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.regions = pd.DataFrame()
+
+    def show(self, result: Result | None) -> None:
+        """Show a measured result's regions; none for None."""
+        self.beginResetModel()
+        self.regions = with_remarks(result.regions) if result is not None else pd.DataFrame()
+        self.endResetModel()
+
+    def rowCount(self, parent: QModelIndex = ROOT) -> int:
+        """Number of regions."""
+        return 0 if parent.isValid() else len(self.regions)
+
+    def columnCount(self, parent: QModelIndex = ROOT) -> int:
+        """Number of columns."""
+        return 0 if parent.isValid() else len(COLUMNS)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole
+    ) -> Any:
+        """Headings and their explanations."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        column = COLUMNS[section]
+        return {Role.DisplayRole: column.heading, Role.ToolTipRole: column.tip}.get(Role(role))
+
+    def data(self, index: QModelIndex, role: int = Role.DisplayRole) -> Any:
+        """Text, value to sort by, and alignment of a cell."""
+        column = COLUMNS[index.column()]
+        if role == Role.TextAlignmentRole:
+            side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
+        if role not in (Role.DisplayRole, Role.UserRole, Role.ToolTipRole):
+            return None
+        value = self.regions[column.name].iloc[index.row()]
+        if role == Role.UserRole:
+            return float(value) if column.numeric else plain(value)
+        return column.shown(value)
+
+
+class RegionTable(QTableView):
+    """The regions, sortable; a click goes to one.
+
+    Signals
+    -------
+    chosen : emitted with the row of regions.csv (a Series).
+    """
+
+    chosen = Signal(object)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.regions = RegionModel(self)
+        sorting = QSortFilterProxyModel(self)
+        sorting.setSourceModel(self.regions)
+        sorting.setSortRole(Role.UserRole)
+        self.setModel(sorting)
+        self.setSortingEnabled(True)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setAlternatingRowColors(True)
+        self.setWordWrap(False)
+        self._fit()
+        self.clicked.connect(self._on_row)
+        self.activated.connect(self._on_row)
+
+    def _fit(self) -> None:
+        rows, columns = self.verticalHeader(), self.horizontalHeader()
+        if rows is not None and columns is not None:
+            rows.hide()
+            rows.setDefaultSectionSize(22)
+            columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+            columns.setMinimumSectionSize(24)
+
+    def show_result(self, result: Result | None) -> None:
+        """Show a measured result's regions, the longest first."""
+        self.regions.show(result)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        self.resizeColumnsToContents()
+
+    def _on_row(self, index: QModelIndex) -> None:
+        source = self.model().mapToSource(index)
+        self.chosen.emit(self.regions.regions.iloc[source.row()])

@@ -1,0 +1,51 @@
+"""The tissue outline on screen: one editable Labels layer at about 8 µm/px."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.results import Result
+from napari_breastpath.viewer.jobs import Tissue
+from napari_breastpath.viewer.layers import make_layer, tissue_mask_layer
+from napari_breastpath.viewer.session import Session
+
+
+class TissueOutline:
+    """Shows tissue on a session's slide and knows whether hands changed it.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._shown: NDArray[np.bool_] | None = None
+
+    def show(self, tissue: Tissue, result: Result | None = None) -> None:
+        """Put a tissue mask on the slide, in place of the outline that is there."""
+        session = self._session
+        if session.slide is None:
+            return
+        layers, old = session.viewer.layers, session.layer("tissue")
+        position = len(layers) if old is None else layers.index(old)
+        if old is not None:
+            layers.remove(old)
+        data = tissue_mask_layer(tissue.mask, tissue.lattice, session.slide.mpp, result)
+        active = layers.selection.active
+        layers.insert(position, make_layer(data))
+        if active is not None and active in layers:
+            layers.selection.active = active
+        self._shown = tissue.mask.astype(bool)
+
+    @property
+    def edited(self) -> NDArray[np.bool_] | None:
+        """The mask as hands left it; None when there is no outline or nobody changed it."""
+        layer = self._session.layer("tissue")
+        if layer is None or self._shown is None or layer.multiscale:
+            return None
+        now = np.asarray(layer.data) > 0
+        if now.shape != self._shown.shape or np.array_equal(now, self._shown):
+            return None
+        return now

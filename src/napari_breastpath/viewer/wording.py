@@ -1,0 +1,152 @@
+"""The words and figures on screen, as pure functions: units always, nothing to click."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from napari_breastpath.core.progress import Progress
+
+if TYPE_CHECKING:
+    from napari_breastpath.core.geometry import PixelSize
+    from napari_breastpath.models import ModelBundle
+    from napari_breastpath.results import Result
+    from napari_breastpath.slides import Slide
+
+RESEARCH_ONLY = "Research use only. Not for diagnosis."
+STAGES = {
+    "tissue": "Finding tissue",
+    "stain": "Estimating the stain",
+    "inference": "Analysing",
+    "measure": "Measuring",
+    "write": "Writing",
+}
+SOURCES = {
+    "header": "from the file",
+    "user": "typed in",
+    "magnification": "from the magnification",
+}
+CATEGORIES = {
+    "negative": "negative",
+    "ITC": "isolated tumour cells (≤ 0.2 mm)",
+    "micro": "micrometastasis (> 0.2 to 2.0 mm)",
+    "macro": "macrometastasis (> 2.0 mm)",
+}
+STATUSES = {
+    "complete": "complete",
+    "incomplete": "incomplete: part of the tissue could not be read",
+    "partial": "interrupted: Run goes on with it",
+    "failed": "failed",
+}
+
+
+def length_mm(value: float | None) -> str:
+    """Return a length in mm: two decimals from 1 mm on, three below."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2f} mm" if value >= 1 else f"{value:.3f} mm"
+
+
+def area_mm2(value: float | None) -> str:
+    """Return an area in mm²: two decimals from 1 mm² on, four below."""
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.2f} mm²" if value >= 1 else f"{value:.4f} mm²"
+
+
+def duration(seconds: float) -> str:
+    """Return a time span as a person says it: 8 s, 2 min 05 s, 1 h 10 min."""
+    whole = math.ceil(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def progress_text(progress: Progress) -> str:
+    """Return one line about a step: tiles, tiles per second, time left."""
+    stage = STAGES.get(progress.stage, progress.stage.capitalize())
+    if progress.stage != "inference":
+        return f"{stage} …"
+    parts = [f"{stage}: {progress.done:,} of {progress.total:,} tiles".replace(",", " ")]
+    if progress.tiles_per_s > 0:
+        parts.append(f"{progress.tiles_per_s:.1f} tiles/s")
+    if progress.seconds_left is not None and progress.done:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return " · ".join(parts)
+
+
+def pixel_size(mpp: PixelSize) -> str:
+    """Return µm/px and its origin; both axes where they differ."""
+    square = math.isclose(mpp.x, mpp.y, rel_tol=1e-3)
+    figure = f"{mpp.x:.4g}" if square else f"{mpp.x:.4g} × {mpp.y:.4g}"
+    return f"{figure} µm/px ({SOURCES.get(mpp.source, mpp.source)})"
+
+
+def slide_facts(slide: Slide) -> list[tuple[str, str]]:
+    """Return what a pathologist checks first: name, size, pixel size, objective, scanner."""
+    width_mm, height_mm = (
+        n * mpp / 1000 for n, mpp in zip((slide.width, slide.height), slide.mpp, strict=True)
+    )
+    pixels = f"{slide.width:,} × {slide.height:,} px".replace(",", " ")
+    power = slide.objective_power
+    return [
+        ("Slide", slide.path.name),
+        ("Size", f"{width_mm:.1f} × {height_mm:.1f} mm ({pixels})"),
+        ("Pixel size", pixel_size(slide.mpp)),
+        ("Objective", f"{power:g}×" if power else "not stated in the file"),
+        ("Format", slide.vendor or "unknown"),
+    ]
+
+
+def model_line(bundle: ModelBundle) -> str:
+    """Return a model's key facts in one line."""
+    classes = ", ".join(c.name for c in bundle.classes)
+    return f"{bundle.name} {bundle.version} · {bundle.mpp:g} µm/px · {classes}"
+
+
+def category(regions: dict[str, Any]) -> str:
+    """Return the nodal category and what it leaves out, or why there is none."""
+    name = regions.get("category")
+    if not name:
+        return "only for a lymph node (choose the specimen)"
+    note = regions.get("note") or "200-cell rule not evaluated"
+    return f"{CATEGORIES.get(name, name)}; {note}"
+
+
+def score_text(score: dict[str, Any] | None) -> str:
+    """Return the slide score of the model, and of the corrected map where it differs."""
+    model = (score or {}).get("model") or {}
+    if model.get("value") is None:
+        return "–"
+    text = f"{model['value']:.3f} ({str(model['name']).replace('_', ' ')})"
+    corrected = ((score or {}).get("corrected") or {}).get("value")
+    if corrected is not None and corrected != model["value"]:
+        text += f"; corrected {corrected:.3f}"
+    return text
+
+
+def headline(result: Result) -> list[tuple[str, str]]:
+    """Return the slide-level figures of a measured result, most important first."""
+    record = result.record
+    regions = record.get("regions") or {}
+    longest, region = regions.get("longest_feret_mm"), regions.get("longest_feret_region")
+    where = f" (region {region})" if region else ""
+    return [
+        ("Longest extent (Feret)", f"{length_mm(longest)}{where}"),
+        ("Longest major axis (moments)", length_mm(regions.get("slide_major_axis_mm"))),
+        ("Tumour area", area_mm2(regions.get("total_area_mm2"))),
+        ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
+        ("Regions", str(regions.get("count", "–"))),
+        ("Nodal category", category(regions)),
+        ("Slide score", score_text(record.get("score"))),
+        ("Status", STATUSES.get(result.status, result.status)),
+    ]
+
+
+def warning_lines(result: Result) -> list[str]:
+    """Return what to know before trusting the figures: unread tissue, then recorded warnings."""
+    unread = result.record.get("unread_tissue_fraction") or 0.0
+    lines = [f"{unread:.1%} of the tissue was not read"] if unread > 0 else []
+    return [*lines, *map(str, result.record.get("warnings", []))]
