@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypedDict, Unpack
 
@@ -167,6 +167,13 @@ def _ranked(table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     return table[list(REGION_COLUMNS)], order
 
 
+def _new_ids(order: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the new label of every old one, given the old rows in their new order."""
+    new_id = np.zeros(len(order) + 1, dtype=np.int32)
+    new_id[order + 1] = np.arange(1, len(order) + 1)
+    return new_id
+
+
 def find_regions(
     mask: ArrayLike,
     mpp: float | Iterable[float],
@@ -230,9 +237,7 @@ def find_regions(
     columns |= _probabilities(probability, runs, count)
     columns |= _context(labels, count, pieces, unread, edited)
     table, order = _ranked(pd.DataFrame(columns))
-    new_id = np.zeros(count + 1, dtype=np.int32)
-    new_id[order + 1] = np.arange(1, count + 1)
-    _relabel(labels, new_id)
+    _relabel(labels, _new_ids(order))
     return Regions(labels, table)
 
 
@@ -247,22 +252,32 @@ def measure_regions(
     return find_regions(mask, mpp, probability, class_name, **options).table
 
 
-def merge_regions(parts: Sequence[Regions]) -> Regions:
+def merge_regions(parts: Iterable[Regions]) -> Regions:
     """Number the regions of several classes together, longest first.
 
     Parameters
     ----------
-    parts : sequence of Regions
-        On one lattice; no pixel belongs to two of them.
+    parts : iterable of Regions
+        On one lattice; no pixel belongs to two of them. A generator keeps only one in memory.
+
+    Raises
+    ------
+    UsageError
+        There are none.
     """
-    merged = np.zeros_like(parts[0].labels)
-    offset = 0
+    tables: list[pd.DataFrame] = []
+    merged, offset = np.zeros((0, 0), dtype=np.int32), 0
     for part in parts:
-        np.add(part.labels, np.int32(offset), out=merged, where=part.labels > 0)
+        if tables:
+            np.add(part.labels, np.int32(offset), out=merged, where=part.labels > 0)
+        else:
+            merged = part.labels.copy()
+        tables.append(part.table)
         offset += len(part.table)
-    table = pd.concat([part.table for part in parts], ignore_index=True)
-    ranked, order = _ranked(table)
-    new_id = np.zeros(offset + 1, dtype=np.int32)
-    new_id[order + 1] = np.arange(1, offset + 1)
-    _relabel(merged, new_id)
-    return Regions(merged, ranked)
+    if not tables:
+        raise UsageError(
+            "regions", "no class to measure", "use a model with one besides background"
+        )
+    table, order = _ranked(pd.concat(tables, ignore_index=True))
+    _relabel(merged, _new_ids(order))
+    return Regions(merged, table)
