@@ -68,7 +68,8 @@ def model_mask(probability: UInt8Array, threshold: float, background: list[int])
         0 nothing, k class k (1-based).
     """
     if len(probability) == 1:
-        return (probability[0] > threshold * 255).astype(np.uint8)
+        above: UInt8Array = (probability[0] > threshold * 255).astype(np.uint8)
+        return above
     best = probability.argmax(axis=0)
     nothing = (probability.max(axis=0) == 0) | np.isin(best, background)
     return np.where(nothing, 0, best + 1).astype(np.uint8)
@@ -111,7 +112,7 @@ def measure_result(
     regions = _regions(result, rasters, specimen)
     features = _features(result)
     result.write_table(REGIONS, regions.table)
-    result.write_table(FEATURES, features)
+    result.write_table(FEATURES, features.reset_index())
     _write_mask(result, rasters.mask)
     settings = result.record["settings"] | {"threshold": threshold, "specimen": specimen}
     result.save(
@@ -193,14 +194,13 @@ def _features(result: Result) -> pd.DataFrame:
 
     channel = tumour_channel(result)
     heat = _Channel(result.map.probability.levels[0], channel)[slice(None)]
-    edits = result.map.label("edits").levels[0][:]
+    edits = np.asarray(result.map.label("edits").levels[0][:])
     model = heatmap_features(heat)
     corrected = model
     if edits.any():
         heat = np.where(edits == 0, heat, np.where(edits == channel + 1, 255, 0)).astype(np.uint8)
         corrected = heatmap_features(heat)
-    rows = [{"row": "model"} | model, {"row": "corrected"} | corrected]
-    return pd.DataFrame(rows)
+    return pd.DataFrame([model, corrected], index=pd.Index(["model", "corrected"], name="row"))
 
 
 def tumour_channel(result: Result) -> int:
@@ -210,7 +210,8 @@ def tumour_channel(result: Result) -> int:
 
 
 def _scores(features: pd.DataFrame) -> dict[str, Any]:
-    scores = {str(row["row"]): slide_score(row) for _, row in features.iterrows()}
+    rows = features.to_dict("index")
+    scores = {str(kind): slide_score({str(k): v for k, v in rows[kind].items()}) for kind in rows}
     return {kind: {"name": s.name, "value": s.value} for kind, s in scores.items()}
 
 

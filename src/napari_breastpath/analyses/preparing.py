@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from napari_breastpath.analyses.request import TISSUE_METHODS, Request
 from napari_breastpath.core.errors import ModelError, UsageError
-from napari_breastpath.core.geometry import Box, Lattice, PixelSize
+from napari_breastpath.core.geometry import Box, Lattice
 from napari_breastpath.exchange.masks import polygons_mask, read_mask
 from napari_breastpath.inference.engine import Normalizer
-from napari_breastpath.models import ModelBundle
+from napari_breastpath.models import ModelBundle, StainTarget
 from napari_breastpath.preprocess import (
     StainNormalizer,
     domain_warning,
@@ -112,12 +112,17 @@ def fit_stain(
     return normalizer.to_dict(), warnings
 
 
+def stain_target(bundle: ModelBundle) -> StainTarget:
+    """Return the stain that a model wants to see; `ModelError` where its bundle names none."""
+    if bundle.stain is None:
+        raise ModelError(bundle.folder, "names no stain target", "use --stain none")
+    return bundle.stain
+
+
 def target_normalizer(method: str, bundle: ModelBundle) -> StainNormalizer:
     """Return a normaliser towards the model's own stain."""
-    stain = bundle.stain
-    if not stain:
-        raise ModelError(bundle.folder, "names no stain target", "use --stain none")
-    return StainNormalizer.from_target(method, stain["stain_matrix"], stain["max_concentration"])
+    target = stain_target(bundle)
+    return StainNormalizer.from_target(method, target["stain_matrix"], target["max_concentration"])
 
 
 def make_normalizer(
@@ -125,12 +130,6 @@ def make_normalizer(
 ) -> Normalizer | None:
     """Return what the engine puts before the network, from the record and nothing else."""
     if request.stain == "staintools":
-        return staintools_normalizer(
-            bundle.stain["stain_matrix"], bundle.stain["max_concentration"]
-        )
+        target = stain_target(bundle)
+        return staintools_normalizer(target["stain_matrix"], target["max_concentration"])
     return StainNormalizer.from_dict(recorded) if recorded else None
-
-
-def map_tissue_mpp(slide_mpp: PixelSize, lattice: Lattice) -> float:
-    """Return the mm² of slide that one pixel of a lattice covers."""
-    return lattice.step_x * slide_mpp.x * lattice.step_y * slide_mpp.y / 1e6

@@ -70,8 +70,8 @@ class Request:
         if not 0 < self.threshold < 1:
             raise UsageError("analyze", f"threshold {self.threshold}", "give one between 0 and 1")
         if self.tissue not in TISSUE_METHODS and not Path(self.tissue).is_file():
-            choices = ", ".join(TISSUE_METHODS)
-            raise UsageError("analyze", f"no tissue file {self.tissue}", f"or choose of {choices}")
+            methods = ", ".join(TISSUE_METHODS)
+            raise UsageError("analyze", f"no tissue file {self.tissue}", f"or choose of {methods}")
 
     def settings(self) -> dict[str, Any]:
         """Return the part of the request that result.json's `settings` holds."""

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -39,6 +38,7 @@ from napari_breastpath.inference import (
     run,
     tiles_touching,
 )
+from napari_breastpath.inference.plan import States
 from napari_breastpath.models import ModelBundle, Predictor, make_predictor
 from napari_breastpath.results import Result, create_result
 from napari_breastpath.results.folder import RECORD, result_path, set_aside
@@ -110,10 +110,10 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
     if result.status == "complete":
         result.log("already complete, nothing to do")
         return result
+    predictor = _predictor(job, result)
     if not result.record["prepared"]:
-        _prepare(job, result)
-    plan, states, analysed = _remaining(job, result)
-    return _infer_and_measure(job, result, plan, states, analysed)
+        _prepare(job, result, predictor)
+    return _infer_and_measure(job, result, predictor, *_remaining(job, result))
 
 
 def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
@@ -146,7 +146,7 @@ def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
     store_tissue(result, tissue, factor)
     _erase(result, before & ~now, factor)
     result.save(tissue_edited=True)
-    return _infer_and_measure(job, result, plan, states, now)
+    return _infer_and_measure(job, result, _predictor(job, result), plan, states, now)
 
 
 def _open(job: Run, out: Path, resume: bool, warnings: list[str]) -> Result:
@@ -183,8 +183,8 @@ def _open(job: Run, out: Path, resume: bool, warnings: list[str]) -> Result:
     )
 
 
-def _prepare(job: Run, result: Result) -> None:
-    """Find tissue and stain, choose device and engine, and write all of it down."""
+def _prepare(job: Run, result: Result, predictor: Predictor) -> None:
+    """Find tissue and stain, and write them down with device and engine."""
     started = time.perf_counter()
     job.progress(Progress("tissue", 0, 1))
     tissue = find_tissue(job.slide, job.request, job.tissue_lattice)
@@ -194,7 +194,6 @@ def _prepare(job: Run, result: Result) -> None:
     stain, warnings = fit_stain(job.slide, job.request, job.bundle, tissue, job.tissue_lattice)
     if not tissue.any():
         warnings.append("no tissue found")
-    predictor = _predictor(job, result)
     settings = result.record["settings"] | {
         "stain_normalizer": stain,
         "device": predictor.device.name,
@@ -208,11 +207,15 @@ def _prepare(job: Run, result: Result) -> None:
         prepared=True,
         settings=settings,
         warnings=result.record["warnings"] + warnings,
-        timing_s={"tissue": found - started, "stain": time.perf_counter() - found},
+        timing_s=result.record["timing_s"]
+        | {
+            "tissue": round(found - started, 3),
+            "stain": round(time.perf_counter() - found, 3),
+        },
     )
 
 
-def _remaining(job: Run, result: Result) -> tuple[Plan, Any, BoolArray]:
+def _remaining(job: Run, result: Result) -> tuple[Plan, States, BoolArray]:
     """Return what is still to do, the tile states to start from and the area to fill."""
     tissue = stored_tissue(result, job.factor)
     wanted = tiles_touching(job.grid, tissue, job.factor)
@@ -245,14 +248,23 @@ def _erase(result: Result, removed: BoolArray, factor: int) -> None:
 
 def _predictor(job: Run, result: Result) -> Predictor:
     """Return the network, on the device and engine that the result already names, if any."""
-    settings = result.record["settings"]
-    return make_predictor(
+    started = time.perf_counter()
+    job.progress(Progress("model", 0, 1))
+    settings, timing = result.record["settings"], result.record["timing_s"]
+    predictor = make_predictor(
         job.bundle, settings["device"], settings["engine"], settings["batch_size"]
     )
+    timing["model"] = round(time.perf_counter() - started, 3)
+    return predictor
 
 
 def _infer_and_measure(
-    job: Run, result: Result, plan: Plan, states: Any, analysed: BoolArray
+    job: Run,
+    result: Result,
+    predictor: Predictor,
+    plan: Plan,
+    states: States,
+    analysed: BoolArray,
 ) -> Result:
     settings = result.record["settings"]
     total = int((states != SKIPPED).sum())
@@ -269,7 +281,7 @@ def _infer_and_measure(
             job.slide,
             job.grid,
             result.map,
-            _predictor(job, result),
+            predictor,
             analysed,
             job.factor,
             states,

@@ -14,7 +14,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        `tissue`, `stain`, `inference`, `measure` or `write`.
+        `model`, `tissue`, `stain`, `inference` or `measure`.
     done, total : int
         Units of this stage (tiles for `inference`) finished and expected.
     tiles_per_s : float

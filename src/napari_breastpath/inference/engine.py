@@ -93,7 +93,7 @@ class Outcome:
     failures : list of str
         One line per tile that could not be had.
     seconds : dict
-        Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`stain`) and in
+        Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`normalize`) and in
         the network (`network`).
     """
 
@@ -239,6 +239,13 @@ def _predict(job: Job, pixels: TileArray, outcome: Outcome) -> Iterator[FloatArr
         start += size
 
 
+def _no_memory() -> tuple[type[Exception], ...]:
+    """Return what the network, and what the stain on the same device, raise for lack of memory."""
+    import torch
+
+    return OutOfMemory, torch.OutOfMemoryError
+
+
 def _padded(pixels: TileArray, size: int) -> TileArray:
     """Fill a batch up to `size` with white tiles: its size never changes, nor do its results."""
     missing = size - len(pixels)
@@ -253,7 +260,7 @@ def _forward(job: Job, pixels: TileArray, outcome: Outcome) -> FloatArray:
     batch = torch.from_numpy(pixels).to(job.predictor.device.name)
     if job.normalizer is not None:
         batch = job.normalizer.transform_batch(batch)
-        outcome.spend("stain", started)
+        outcome.spend("normalize", started)
         started = time.perf_counter()
     answers: FloatArray = np.asarray(job.predictor.predict(batch))
     outcome.spend("network", started)

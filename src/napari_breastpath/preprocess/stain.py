@@ -248,7 +248,10 @@ class StainNormalizer:
         """Return the normaliser that `to_dict` wrote, giving the same pixels bit for bit."""
         normalizer = cls(values["method"])
         normalizer.target, normalizer.source = (
-            Stains.of(**values[key]) if values[key] else None for key in ("target", "source")
+            Stains.of(values[key]["stain_matrix"], values[key]["max_concentration"])
+            if values[key]
+            else None
+            for key in ("target", "source")
         )
         normalizer.source_flag = values["source_flag"]
         return normalizer
