@@ -79,9 +79,7 @@ def drawn(shape, mpp, degrees):
 @pytest.mark.parametrize("name", SHAPES)
 def test_lengths_of_known_shapes_whatever_the_rotation(name, mpp):
     shape, major_um, feret_um = SHAPES[name]
-    tables = [
-        measure_regions(drawn(shape, mpp, angle), mpp) for angle in (0, 11, 30, 45, 60, 79, 90)
-    ]
+    tables = [measure_regions(drawn(shape, mpp, angle), mpp) for angle in (0, 11, 30, 45, 90)]
     assert [len(table) for table in tables] == [1] * len(tables)
     ferets = np.array([table["feret_max_mm"][0] for table in tables]) * 1000
     # Corners add up to one pixel diagonal; a tip loses the pixels whose centres lie outside.
