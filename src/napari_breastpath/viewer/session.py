@@ -1,9 +1,9 @@
 """`Session`: the one slide, and its result, that a napari viewer shows.
 
-However a slide comes in (dropped, from the dock, with a result, from the command line) its layer is
-tagged, and the session notices it. One slide at a time: numbers and overlays on screen always belong
-to the slide under them, so opening another slide closes the first with its layers. What hands drew in
-layers of their own stays.
+However a slide comes in (dropped, from the dock, with a result, from the command line), its layer is
+tagged and the session notices it. One slide at a time: what is on screen always belongs to the slide
+under it, so opening another slide closes the first with its layers. What hands drew in layers of
+their own stays.
 """
 
 from __future__ import annotations
