@@ -18,6 +18,7 @@ from napari_breastpath.slides.backend import Pixels
 
 # Grid positions are multiples of this part of an output pixel: sums with an index stay exact.
 QUANTUM = 2.0**-20
+STRIP_ROWS = 128
 
 
 def quantised(value: float) -> float:
@@ -103,24 +104,51 @@ def area_weights(edges: NDArray[np.float64], start: int, stop: int) -> Any:
     return csr_array((share.ravel(), columns.ravel(), rows), shape=(len(share), stop - start))
 
 
-def resample(source: Pixels, rows: Footprint, columns: Footprint) -> Pixels:
-    """Return the area means of `source` (h, w, channels), cut at the footprints' starts."""
-    image: NDArray[Any] = source
-    if rows.weights is not None:
-        image = average_rows(rows.weights, image)
-    if columns.weights is not None:
-        image = average_rows(columns.weights, image.transpose(1, 0, 2)).transpose(1, 0, 2)
-    return image if image.dtype == source.dtype else rounded(image, source.dtype)
+def area_means(
+    source: Pixels, rows: Axis, columns: Axis, downsample_y: float, downsample_x: float
+) -> Pixels:
+    """Return the area means of a window.
+
+    Parameters
+    ----------
+    source : ndarray
+        (h, w, channels) of a level, cut at the footprints of both axes.
+    rows, columns : Axis
+        The output raster.
+    downsample_y, downsample_x : float
+        Of the level.
+
+    Returns
+    -------
+    ndarray
+        (rows.count, columns.count, channels) of the source's dtype, C order.
+    """
+    wide = footprint(columns, downsample_x)
+    out: Pixels = np.empty((rows.count, columns.count, source.shape[2]), source.dtype)
+    top = math.floor(rows.edges(downsample_y)[0])
+    # Strips keep the temporaries in the processor's cache: three times as fast as all at once.
+    for start in range(0, rows.count, STRIP_ROWS):
+        stop = min(start + STRIP_ROWS, rows.count)
+        tall = footprint(rows.part(start, stop), downsample_y)
+        out[start:stop] = mean_of_strip(source[tall.start - top : tall.stop - top], tall, wide)
+    return out
 
 
-def average_rows(weights: Any, image: NDArray[Any]) -> NDArray[np.float32]:
-    """Return weights @ image over the first axis; each output sums its taps in the same order."""
-    flat = np.ascontiguousarray(image, dtype=np.float32).reshape(image.shape[0], -1)
-    averaged: NDArray[np.float32] = (weights @ flat).reshape(-1, *image.shape[1:])
-    return averaged
+def mean_of_strip(strip: Pixels, tall: Footprint, wide: Footprint) -> Pixels:
+    """Return the area means of (h, w, channels); every sum runs over its taps in the same order."""
+    flat: NDArray[Any] = strip.reshape(len(strip), -1)
+    if tall.weights is not None:
+        flat = tall.weights @ flat.astype(np.float32)
+    if wide.weights is not None:
+        across = np.ascontiguousarray(flat.T, dtype=np.float32).reshape(strip.shape[1], -1)
+        flat = (wide.weights @ across).reshape(-1, len(flat)).T
+    if flat.dtype != strip.dtype:
+        flat = rounded(flat, strip.dtype)
+    # Turned back as a matrix first: copying three dimensions at once is far slower.
+    return np.ascontiguousarray(flat).reshape(len(flat), -1, strip.shape[2])
 
 
-def rounded(image: NDArray[np.float32], dtype: np.dtype[Any]) -> Pixels:
-    """Return the nearest integers (halves up) in C order; area means never leave the range."""
-    image += np.float32(0.5)
-    return image.astype(dtype, order="C")
+def rounded(means: NDArray[np.float32], dtype: np.dtype[Any]) -> Pixels:
+    """Return the nearest integers, halves up; area means never leave the range."""
+    means += np.float32(0.5)
+    return means.astype(dtype)

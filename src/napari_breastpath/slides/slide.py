@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +20,7 @@ from napari_breastpath.slides.cache import ChunkCache
 from napari_breastpath.slides.detect import open_backend
 from napari_breastpath.slides.fingerprint import fingerprint
 from napari_breastpath.slides.pixel_size import both_axes, from_header, from_user
-from napari_breastpath.slides.resample import Axis, footprint, resample
+from napari_breastpath.slides.resample import Axis, area_means, footprint
 from napari_breastpath.slides.window import read_window
 
 if TYPE_CHECKING:
@@ -208,13 +208,17 @@ class Slide:
     def sample(self, rows: Axis, columns: Axis) -> NDArray[Any]:
         """Return the area means of an output raster, from the level just fine enough for it."""
         level = self._level_for(columns.step, rows.step)
-        out: Pixels = np.empty((rows.count, columns.count, self.channels), self.dtype)
-        scale = self.levels[level]
-        for top, bottom in _blocks(rows, scale.downsample_y):
-            for left, right in _blocks(columns, scale.downsample_x):
-                out[top:bottom, left:right] = self._block(
-                    level, rows.part(top, bottom), columns.part(left, right)
-                )
+        tall = _blocks(rows, self.levels[level].downsample_y)
+        wide = _blocks(columns, self.levels[level].downsample_x)
+        if len(tall) == len(wide) == 1:
+            out = self._block(level, rows, columns)
+        else:
+            out = np.empty((rows.count, columns.count, self.channels), self.dtype)
+            for top, bottom in tall:
+                for left, right in wide:
+                    out[top:bottom, left:right] = self._block(
+                        level, rows.part(top, bottom), columns.part(left, right)
+                    )
         return out if self.channels == 3 else out[..., 0]
 
     def _block(self, level: int, rows: Axis, columns: Axis) -> Pixels:
@@ -223,14 +227,13 @@ class Slide:
         source = read_window(
             self.backend, self._cache, level, (tall.start, tall.stop), (wide.start, wide.stop)
         )
-        return resample(source, tall, wide)
+        return area_means(source, rows, columns, shape.downsample_y, shape.downsample_x)
 
 
-def _blocks(axis: Axis, downsample: float) -> Iterator[tuple[int, int]]:
-    """Yield pieces of an axis that need about `BLOCK_PX` source pixels, to bound the memory."""
+def _blocks(axis: Axis, downsample: float) -> list[tuple[int, int]]:
+    """Return pieces of an axis that need about `BLOCK_PX` source pixels, to bound the memory."""
     length = max(1, int(BLOCK_PX * downsample / axis.step))
-    for start in range(0, axis.count, length):
-        yield start, min(start + length, axis.count)
+    return [(start, min(start + length, axis.count)) for start in range(0, axis.count, length)]
 
 
 def open_slide(

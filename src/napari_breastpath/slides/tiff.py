@@ -105,7 +105,7 @@ def check_decodable(planes: tuple[Page, ...]) -> None:
 def chunk_bytes(page: Page) -> int:
     """Return the decoded size of one tile or strip."""
     height, width = TiffLevel.chunk_of(page)
-    return height * width * int(page.samplesperpixel) * np.dtype(page.dtype).itemsize
+    return height * width * int(page.samplesperpixel) * int(np.dtype(page.dtype).itemsize)
 
 
 def flat_tiff(path: Path, planes: tuple[Page, ...], header: Header) -> Backend:
