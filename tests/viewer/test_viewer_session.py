@@ -129,10 +129,12 @@ def test_a_started_result_shows_heat_only_and_a_measured_one_everything(
     session.open_slide(sample_slide_path())
     session.show_result(result)
     assert roles(viewer) == ["slide", "probability"]
+    assert viewer.layers[1].visible
     result.save(status="complete")
     session.show_result(result)
     assert roles(viewer) == ["slide", "probability", "tissue", "mask", "regions"]
     assert changes == [result, result]
+    assert [layer.visible for layer in viewer.layers] == [True, False, True, True, True]
 
 
 def test_layers_deleted_by_hand_come_back_with_the_result(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QApplication, QDialog, QWidget
+from qtpy.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
 
 
 def parent_window() -> QWidget | None:
-    """Return the window that the user is in."""
-    return QApplication.activeWindow()
+    """Return the window that the user is in, else the main window; None where there is none."""
+    windows = (w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
+    return QApplication.activeWindow() or next((w for w in windows if w.isVisible()), None)
 
 
 def styled(dialog: QDialog) -> QDialog:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+
 from napari_breastpath.viewer.preferences import PLUGIN
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ def view(path: Path | str | None = None, block: bool = True) -> Viewer:
     dock(viewer)
     if path is not None:
         open_path(viewer, Path(path))
+        # The canvas gets its size once the window is laid out.
+        QTimer.singleShot(0, viewer.reset_view)
     if block:
         napari.run()
     return viewer
@@ -42,7 +46,6 @@ def view(path: Path | str | None = None, block: bool = True) -> Viewer:
 
 def dock(viewer: Viewer) -> None:
     """Add both docks, the first in front."""
-    for name in DOCKS:
-        viewer.window.add_plugin_dock_widget(PLUGIN, name, tabify=name != DOCKS[0])
-    first = viewer.window.dock_widgets[f"{DOCKS[0]} (Breast pathology)"]
-    first.parent().raise_()
+    front, _ = viewer.window.add_plugin_dock_widget(PLUGIN, DOCKS[0])
+    viewer.window.add_plugin_dock_widget(PLUGIN, DOCKS[1], tabify=True)
+    QTimer.singleShot(0, front.raise_)

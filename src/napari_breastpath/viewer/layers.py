@@ -28,17 +28,19 @@ if TYPE_CHECKING:
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 TAG = "breastpath"
 SCORED_ROLES = ("tumour", "invasive")
+MEASURED = ("complete", "incomplete")
+"""Status of a result that has a mask."""
 REFRESH_S, RELOAD_S = 0.25, 1.0
 TISSUE_RGB = (0, 160, 200)
 # Position, red, green, blue, opacity: hues that H&E does not have, so heat reads as heat.
 HEAT = np.array(
     [
         (0.00, 0.10, 0.45, 0.55, 0.00),
-        (0.004, 0.10, 0.45, 0.55, 0.10),
-        (0.25, 0.05, 0.60, 0.65, 0.25),
-        (0.50, 0.25, 0.80, 0.30, 0.50),
-        (0.75, 0.98, 0.90, 0.10, 0.70),
-        (1.00, 1.00, 0.55, 0.00, 0.80),
+        (0.004, 0.10, 0.45, 0.55, 0.06),
+        (0.25, 0.05, 0.60, 0.65, 0.20),
+        (0.50, 0.25, 0.80, 0.30, 0.40),
+        (0.75, 0.98, 0.90, 0.10, 0.55),
+        (1.00, 1.00, 0.55, 0.00, 0.60),
     ]
 )
 
@@ -109,6 +111,7 @@ def slide_layer(slide: Slide) -> LayerData:
         "name": slide.path.name,
         "multiscale": True,
         "rgb": slide.channels == 3,
+        "interpolation2d": "linear",
         "metadata": slide_metadata(slide),
         **slide_placement(slide.mpp),
     }
@@ -144,7 +147,10 @@ def scored_channels(classes: Sequence[dict[str, Any]]) -> tuple[int, ...]:
 
 
 def probability_layer(result: Result) -> LayerData:
-    """Describe the probability map: zarr-direct, so that it fills in while tiles are written."""
+    """Describe the probability map: zarr-direct, so that it fills in while tiles are written.
+
+    It is hidden once there is a mask, as both together hide the slide.
+    """
     channels = scored_channels(result.classes)
     names = " + ".join(result.classes[channel]["name"] for channel in channels)
     arguments = {
@@ -154,6 +160,7 @@ def probability_layer(result: Result) -> LayerData:
         "colormap": heat_colormap(),
         "contrast_limits": (0, 255),
         "interpolation2d": "nearest",
+        "visible": result.status not in MEASURED,
         **_of_result(result, "probability"),
     }
     levels = [ChannelView(level, channels) for level in result.map.probability.levels]
@@ -162,7 +169,7 @@ def probability_layer(result: Result) -> LayerData:
 
 def mask_layer(result: Result) -> LayerData:
     """Describe the mask that is measured, filled: zarr-direct, one colour a class, not editable."""
-    arguments = {"name": "Mask", "opacity": 0.35, **_classes(result), **_of_result(result, "mask")}
+    arguments = {"name": "Mask", "opacity": 0.3, **_classes(result), **_of_result(result, "mask")}
     return list(result.map.label("mask").levels), arguments, "labels"
 
 

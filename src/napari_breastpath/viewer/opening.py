@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
@@ -14,14 +15,23 @@ from napari_breastpath.slides import PATTERNS
 from napari_breastpath.viewer.dialogs import parent_window
 from napari_breastpath.viewer.session import Session
 
+Say: TypeAlias = Callable[[str], object]
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
 
-def open_path(viewer: ViewerModel, path: Path) -> bool:
+def open_path(viewer: ViewerModel, path: Path, say: Say = show_error) -> bool:
     """Open a slide, or a result with its slide, and say in one line when that fails.
 
     Asks for the pixel size where the file states none; asks nothing else.
+
+    Parameters
+    ----------
+    viewer : ViewerModel
+    path : Path
+    say : callable, by default napari's notification
+        Gets the line.
 
     Returns
     -------
@@ -35,7 +45,7 @@ def open_path(viewer: ViewerModel, path: Path) -> bool:
             return True
         return _open_slide(session, path)
     except BreastPathError as error:
-        show_error(str(error))
+        say(str(error))
         return False
 
 
@@ -52,20 +62,27 @@ def _open_slide(session: Session, path: Path) -> bool:
     return True
 
 
-def choose_slide(viewer: ViewerModel) -> bool:
+def choose_slide(viewer: ViewerModel, say: Say = show_error) -> bool:
     """Let the user choose a slide and open it with our reader."""
     patterns = " ".join((*PATTERNS, *(pattern.upper() for pattern in PATTERNS)))
     name, _ = QFileDialog.getOpenFileName(
         parent_window(), "Open slide", start_folder(viewer), f"Slides ({patterns});;All files (*)"
     )
-    return bool(name) and open_path(viewer, Path(name))
+    return bool(name) and open_path(viewer, Path(name), say)
 
 
-def choose_result(viewer: ViewerModel) -> bool:
+def choose_result(viewer: ViewerModel, say: Say = show_error) -> bool:
     """Let the user choose a result folder and open it with its slide."""
     title = f"Open result (a folder that ends in {SUFFIX})"
     name = QFileDialog.getExistingDirectory(parent_window(), title, start_folder(viewer))
-    return bool(name) and open_path(viewer, Path(name))
+    return bool(name) and open_path(viewer, Path(name), say)
+
+
+def choose_slide_folder(viewer: ViewerModel, say: Say = show_error) -> bool:
+    """Let the user choose a slide that is a folder: OME-Zarr, DICOM."""
+    title = "Open slide folder (OME-Zarr, DICOM)"
+    name = QFileDialog.getExistingDirectory(parent_window(), title, start_folder(viewer))
+    return bool(name) and open_path(viewer, Path(name), say)
 
 
 def start_folder(viewer: ViewerModel) -> str:

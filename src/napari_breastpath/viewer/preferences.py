@@ -17,12 +17,11 @@ SLIDE_PATTERNS = (
 RESULT_FOLDERS = "*.breastpath/"
 QUESTION = "Always open slide files with Breast pathology?"
 DETAILS = (
-    "Yes does two things, both can be changed in File ▸ Preferences:\n\n"
-    "•  .svs, .ndpi, .tif and other slide files open here at once, in µm. Otherwise napari asks "
-    "each time which reader to take, and its own loads the whole file into memory. "
-    "Small images that are no slides still open as usual.\n\n"
-    "•  Tiles are loaded in the background, so that the window never waits for them "
-    "(napari calls it asynchronous rendering)."
+    "•  Slide files (.svs, .ndpi, .tif …) and results then open at once, in µm. Otherwise napari "
+    "asks each time, and its own reader loads the whole file into memory. Small images that are no "
+    "slides still open as usual.\n\n"
+    "•  Tiles are then loaded in the background, so that the window never waits for them.\n\n"
+    "Both can be changed in File ▸ Preferences."
 )
 
 
@@ -78,7 +77,7 @@ def ask_once() -> QMessageBox | None:
 
     box = QMessageBox(parent_window())
     box.setWindowTitle("Breast pathology")
-    box.setText(QUESTION)
+    box.setText(f"<b>{QUESTION}</b>")
     box.setInformativeText(DETAILS)
     yes = box.addButton("Yes", QMessageBox.ButtonRole.AcceptRole)
     no = box.addButton("No, leave as it is", QMessageBox.ButtonRole.RejectRole)

@@ -7,6 +7,7 @@ is no slide goes to napari's own reader only while it fits in memory.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -14,7 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from napari_breastpath.core.errors import BreastPathError, PixelSizeError, SlideError
 from napari_breastpath.results import load_result
 from napari_breastpath.slides import PATTERNS, Slide, open_slide
+from napari_breastpath.slides.backend import reading
 from napari_breastpath.viewer.layers import (
+    MEASURED,
     LayerData,
     mask_layer,
     outline_layer,
@@ -22,7 +25,7 @@ from napari_breastpath.viewer.layers import (
     slide_layer,
     tissue_layer,
 )
-from napari_breastpath.viewer.session import MEASURED, Session, slide_of
+from napari_breastpath.viewer.session import Session, slide_of
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -55,7 +58,7 @@ def get_reader(path: Paths) -> Reader | None:
 def single(path: Paths) -> Path | None:
     """Return the one path in `path`, None when there are none or several."""
     if isinstance(path, str | Path):
-        return Path(path)
+        return Path(path) if str(path) else None
     return Path(path[0]) if len(path) == 1 else None
 
 
@@ -94,8 +97,7 @@ def read_slide(path: Paths) -> list[Any]:
         slide = ask_for_slide(error)
         return NOTHING if slide is None else [slide_layer(slide)]
     except SlideError as error:
-        plain = plain_reader(file)
-        return plain(str(file)) if plain else refuse(error, viewer)
+        return read_plain(file) or refuse(error, viewer)
 
 
 def ask_for_slide(error: PixelSizeError) -> Slide | None:
@@ -129,18 +131,25 @@ def viewer_with_window() -> Viewer | None:
     return viewer
 
 
-def plain_reader(path: Path) -> Reader | None:
-    """Return napari's own reader for a small file that is no slide (a mask, a fluorescence stack).
+def read_plain(path: Path) -> list[Any]:
+    """Read a small file that is no slide (a mask, a fluorescence stack) as napari itself would.
 
-    It loads whole files, so a big one is not for it.
+    napari loads whole files, so a big one is not for it.
+
+    Returns
+    -------
+    list
+        Layer data; empty where napari cannot read it either.
     """
     is_plain = any(fnmatch(path.name.lower(), pattern) for pattern in PLAIN_PATTERNS)
     if not is_plain or not path.is_file() or decoded_bytes(path) > PLAIN_LIMIT_BYTES:
-        return None
+        return []
     from napari_builtins.io import napari_get_reader  # type: ignore[import-untyped]
 
-    reader: Reader | None = napari_get_reader(str(path))
-    return reader
+    read = napari_get_reader(str(path))
+    with suppress(SlideError), reading(path, "napari cannot read it either"):
+        return list(read(str(path))) if read else []
+    return []
 
 
 def decoded_bytes(path: Path) -> float:
@@ -153,6 +162,6 @@ def decoded_bytes(path: Path) -> float:
             with Image.open(path) as image:
                 return float(image.width * image.height * len(image.getbands()))
         with tifffile.TiffFile(path) as file:
-            return float(sum(series.nbytes for series in file.series))
+            return float(sum(series.nbytes for series in file.series)) or float("inf")
     except (OSError, ValueError, tifffile.TiffFileError, Image.DecompressionBombError):
         return float("inf")

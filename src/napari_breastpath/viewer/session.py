@@ -1,9 +1,9 @@
 """`Session`: the one slide, and its result, that a napari viewer shows.
 
-However a slide comes in (dropped, from the dock, with a result, from the command line), its layer is
-tagged and the session notices it. One slide at a time: what is on screen always belongs to the slide
-under it, so opening another slide closes the first with its layers. What hands drew in layers of
-their own stays.
+However a slide comes in (dropped, from the dock, with a result, from the command line), its layer
+is tagged and the session notices it. One slide at a time: what is on screen always belongs to the
+slide under it, so opening another slide closes the first with its layers. What hands drew in layers
+of their own stays.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from napari_breastpath.core.errors import SlideError
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.viewer.layers import (
+    MEASURED,
     LayerData,
     LiveLayer,
     dress,
@@ -45,7 +46,6 @@ MAPS = {
     "regions": outline_layer,
 }
 """Layers of a result, from the bottom up."""
-MEASURED = ("complete", "incomplete")
 
 
 class Session:
@@ -156,6 +156,8 @@ class Session:
         """
         self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
         self.result = result
+        if result.status in MEASURED and self.layer("mask") is None:
+            self._hide("probability")
         for role, describe in MAPS.items():
             layer = self.layer(role)
             if layer is not None:
@@ -193,6 +195,11 @@ class Session:
         self.viewer.add_layer(make_layer(data))
         if active is not None and active in layers:
             layers.selection.active = active
+
+    def _hide(self, role: str) -> None:
+        layer = self.layer(role)
+        if layer is not None:
+            layer.visible = False
 
     def _ours(self) -> list[Layer]:
         return [layer for layer in self.viewer.layers if tag(layer)]
