@@ -5,47 +5,44 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QMenu,
-    QMessageBox,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QToolButton,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_breastpath.analyses import Request
-from napari_breastpath.core.errors import BreastPathError, PixelSizeError, UsageError
+from napari_breastpath.core.errors import BreastPathError, UsageError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.models import ModelBundle, list_models
 from napari_breastpath.results import Result, load_result
-from napari_breastpath.slides import PATTERNS, Slide
+from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import jobs, planning, where, wording
-from napari_breastpath.viewer.form import AnalysisForm, beside, compact_form, note
+from napari_breastpath.viewer.analysis_panel import AnalysisPanel
+from napari_breastpath.viewer.closing import ClosingGuard
+from napari_breastpath.viewer.earlier_dialog import LEAVE, SHOW, ask_about
 from napari_breastpath.viewer.identity import show_identity
+from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.model_card import ModelCard
+from napari_breastpath.viewer.opening import (
+    choose_result,
+    choose_slide,
+    choose_slide_folder,
+    open_path,
+    start_folder,
+)
 from napari_breastpath.viewer.preferences import settings
-from napari_breastpath.viewer.runner import CANCELLING, IDLE, RUNNING, Runner
+from napari_breastpath.viewer.runner import RUNNING, Runner
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tissue import TissueOutline
+from napari_breastpath.viewer.worker import Work
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 ANALYSIS = "The analysis"
-BUTTON = {IDLE: "Run", RUNNING: "Cancel", CANCELLING: "Cancelling…"}
-NO_SLIDE = "Open a slide first: drop it on the window or press Open slide…"
-SHOW, ANEW, LEAVE = "show", "anew", "leave"
+NO_SLIDE = "Drop a slide on the window, or press Open slide…"
 
 
-class AnalysisDock(QWidget):
+class AnalysisDock(AnalysisPanel):
     """Dock that runs analyses on the slide of a viewer's session.
 
     Parameters
@@ -63,66 +60,16 @@ class AnalysisDock(QWidget):
         self._bundles: tuple[ModelBundle, ...] = ()
         self._running_slide: Slide | None = None
         self._folder = ""
-        self._watched: QWidget | None = None
-        self._build()
+        self._guard: ClosingGuard | None = None
+        self._asking: Work | None = None
         self._fill_models()
         self._connect()
-        self._show_slide(self.session.slide)
-        self._show_state()
-
-    # ------------------------------------------------------------------ what it looks like
-    def _build(self) -> None:
-        self.form = AnalysisForm()
-        self.facts = compact_form()
-        self.open_button = self._open_button()
-        self.label_button = QPushButton("Label…")
-        self.label_button.setToolTip("Show the slide's label and macro image, to check identity")
-        self.show_tissue_button = QPushButton("Show tissue")
-        self.add_tissue_button = QPushButton("Analyse added tissue")
-        self.folder_note, self.folder_button = note(), QPushButton("Change…")
-        self.run_button, self.bar = QPushButton(BUTTON[IDLE]), QProgressBar()
-        self.status = note()
-        self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(8)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
-        layout.addWidget(self._scrolled(), stretch=1)
-        for widget in (self.run_button, self.bar, self.status, note(wording.RESEARCH_ONLY)):
-            layout.addWidget(widget)
-        self.setMinimumWidth(300)
-
-    def _scrolled(self) -> QScrollArea:
-        content, area = QWidget(), QScrollArea()
-        column = QVBoxLayout(content)
-        column.setContentsMargins(0, 0, 6, 0)
-        tissue = QHBoxLayout()
-        tissue.addWidget(self.show_tissue_button)
-        tissue.addWidget(self.add_tissue_button)
-        results = compact_form()
-        results.addRow("Results in", beside(self.folder_note, self.folder_button))
-        column.addLayout(beside(self.open_button, self.label_button))
-        column.addLayout(self.facts)
-        column.addWidget(self.form)
-        column.addLayout(tissue)
-        column.addLayout(results)
-        column.addStretch(1)
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QScrollArea.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        return area
-
-    def _open_button(self) -> QToolButton:
-        button, menu = QToolButton(), QMenu(self)
-        button.setText("Open slide…")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        button.setSizePolicy(self.form.sizePolicy())
-        menu.addAction("Open slide folder (OME-Zarr, DICOM)…", self.open_folder_dialog)
-        menu.addAction("Open result…", self.open_result_dialog)
-        button.setMenu(menu)
-        return button
+        self._on_slide(self.session.slide)
+        self._on_result(self.session.result)
 
     def _connect(self) -> None:
+        self.open_menu.addAction("Open slide folder (OME-Zarr, DICOM)…", self.open_folder_dialog)
+        self.open_menu.addAction("Open result…", self.open_result_dialog)
         self.open_button.clicked.connect(self.open_slide_dialog)
         self.label_button.clicked.connect(self.show_label)
         self.run_button.clicked.connect(self.run)
@@ -132,111 +79,60 @@ class AnalysisDock(QWidget):
         self.form.card_wanted.connect(self.show_card)
         self.form.model_changed.connect(self._on_model)
         self.form.device_changed.connect(self._ask_device)
-        self.runner.changed.connect(self._show_state)
-        self.session.slide_changed.connect(self._show_slide)
-        self.session.result_changed.connect(self._show_result)
+        self.runner.changed.connect(self._on_runner)
+        self.session.slide_changed.connect(self._on_slide)
+        self.session.result_changed.connect(self._on_result)
 
     def _fill_models(self) -> None:
         self._bundles = list_models()
         self.form.set_models([(wording.model_line(b), b.name) for b in self._bundles])
         self._on_model()
 
-    # ------------------------------------------------------------------ what is shown
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line under the progress bar."""
-        self.status.setStyleSheet("color: #e0604c;" if error else "")
-        self.status.setText(text)
-
-    def complain(self, error: BreastPathError | str) -> None:
-        """Show an error as one line."""
-        self.say(str(error), error=True)
-
-    def _show_slide(self, slide: Slide | None) -> None:
-        while self.facts.rowCount():
-            self.facts.removeRow(0)
-        for name, value in wording.slide_facts(slide) if slide else []:
-            self.facts.addRow(name, note(value))
+    # ------------------------------------------------------------------ what happens elsewhere
+    def _on_slide(self, slide: Slide | None) -> None:
+        self.show_facts(slide)
         self._show_folder()
-        if slide is None:
-            self.say(NO_SLIDE)
-        else:
-            self.say("")
+        self.say("" if slide else NO_SLIDE)
 
     def _show_folder(self) -> None:
         slide = self.session.slide
-        folder = self.output_folder(slide) if slide else None
-        self.folder_note.setText(str(folder) if folder else f"{planning.FOLDER}, beside the slide")
-        self.folder_note.setToolTip(str(folder or ""))
+        beside = f"{settings().results.folder or planning.FOLDER}, beside the slide"
+        folder = str(self.output_folder(slide)) if slide else self._folder or beside
+        self.folder_note.setText(folder)
+        self.folder_note.setToolTip(folder)
 
-    def _show_result(self, result: Result | None) -> None:
-        if result is not None and result.status != "partial":
+    def _on_result(self, result: Result | None) -> None:
+        if result is not None and result.status in MEASURED:
             self.outline.show(jobs.result_tissue(result), result)
-        self._show_state()
+        self._on_runner()
 
-    def _show_state(self) -> None:
-        state = self.runner.state
-        own = self.runner.task == ANALYSIS
-        self.run_button.setText(BUTTON[state] if own else BUTTON[IDLE])
-        self.run_button.setEnabled(state == IDLE or (own and state == RUNNING))
-        for widget in (self.form, self.show_tissue_button, self.folder_button):
-            widget.setEnabled(state == IDLE)
+    def _on_runner(self) -> None:
         result = self.session.result
-        measured = result is not None and result.status in ("complete", "incomplete")
-        self.add_tissue_button.setEnabled(state == IDLE and measured)
-        if state == IDLE:
-            self.bar.setRange(0, 1)
-            self.bar.reset()
+        measured = result is not None and result.status in MEASURED
+        self.show_state(self.runner.state, self.runner.task == ANALYSIS, measured)
 
-    def _show_progress(self, progress: Progress) -> None:
-        counted = progress.stage == "inference" and progress.total > 0
-        self.bar.setRange(0, progress.total if counted else 0)
-        self.bar.setValue(progress.done if counted else 0)
+    def _on_progress(self, progress: Progress) -> None:
         if self.runner.state == RUNNING:
-            self.say(wording.progress_text(progress))
-        if counted and self._running_slide is self.session.slide:
+            self.show_progress(progress)
+        if progress.stage == "inference" and self._running_slide is self.session.slide:
             self.session.show_progress()
 
     # ------------------------------------------------------------------ opening
     def open_slide_dialog(self) -> None:
         """Ask for a slide's file and open it, with our own reader whatever the preferences."""
-        patterns = " ".join(PATTERNS)
-        filters = f"Slides ({patterns});;All files (*)"
-        path, _ = QFileDialog.getOpenFileName(self, "Open slide", self._last_folder(), filters)
-        self.open(path)
+        choose_slide(self.session.viewer, self.complain)
 
     def open_folder_dialog(self) -> None:
         """Ask for a slide that is a folder."""
-        self.open(QFileDialog.getExistingDirectory(self, "Open slide folder", self._last_folder()))
+        choose_slide_folder(self.session.viewer, self.complain)
 
     def open_result_dialog(self) -> None:
         """Ask for a result folder."""
-        self.open(QFileDialog.getExistingDirectory(self, "Open result", self._last_folder()))
+        choose_result(self.session.viewer, self.complain)
 
-    def _last_folder(self) -> str:
-        return str(self.session.slide.path.parent) if self.session.slide else ""
-
-    def open(self, path: str | Path) -> None:
+    def open(self, path: Path) -> bool:
         """Open a slide or a result; what is wrong with it becomes one line in the dock."""
-        if not str(path):
-            return
-        try:
-            if str(path).rstrip("/\\").endswith(".breastpath"):
-                self.session.open_result(path)
-            else:
-                self._open_slide(Path(path))
-        except BreastPathError as error:
-            self.complain(error)
-
-    def _open_slide(self, path: Path) -> None:
-        from napari_breastpath.viewer.pixel_size_dialog import ask_pixel_size
-
-        try:
-            self.session.open_slide(path)
-        except PixelSizeError as error:
-            mpp = ask_pixel_size(error)
-            if mpp is None:
-                raise
-            self.session.open_slide(path, mpp=mpp)
+        return open_path(self.session.viewer, path, self.complain)
 
     def show_label(self) -> None:
         """Show the slide's label and macro image, which may name the patient."""
@@ -266,7 +162,8 @@ class AnalysisDock(QWidget):
 
     def choose_folder_dialog(self) -> None:
         """Ask for the folder that results go to."""
-        folder = QFileDialog.getExistingDirectory(self, "Folder for results", self._last_folder())
+        start = start_folder(self.session.viewer)
+        folder = QFileDialog.getExistingDirectory(self, "Folder for results", start)
         if folder:
             self._folder = folder
             self._show_folder()
@@ -285,15 +182,15 @@ class AnalysisDock(QWidget):
             self.form.threshold.setValue(bundle.threshold)
 
     def _ask_device(self) -> None:
-        if not self.runner.idle:
-            return
-        wanted = self.form.device.currentData()
-        show = self.form.device_note.setText
-        self.runner.start("Looking for a device", jobs.device_note(wanted), show, show)
+        """Say which device would be used; beside other work, as it touches no result."""
+        self._asking = Work(jobs.device_note(self.form.device.currentData()))
+        self._asking.done.connect(self.form.device_note.setText)
+        self._asking.failed.connect(self.form.device_note.setText)
+        self._asking.start()
 
     def _slide(self) -> Slide:
         if self.session.slide is None:
-            raise UsageError("Run", "no slide is open", NO_SLIDE[0].lower() + NO_SLIDE[1:])
+            raise UsageError("Nothing to do", "no slide is open", NO_SLIDE.lower())
         return self.session.slide
 
     def _region(self, slide: Slide) -> Box | list[list[tuple[float, float]]] | None:
@@ -334,7 +231,7 @@ class AnalysisDock(QWidget):
         slide, request, bundle = self._slide(), self.request(), self.bundle
         out = self.output_folder(slide)
         before = planning.earlier(slide, bundle, request, out)
-        answer = self._ask_about(before)
+        answer = ask_about(before, self)
         if answer == LEAVE:
             return
         run = before.request if answer == SHOW else request
@@ -346,29 +243,9 @@ class AnalysisDock(QWidget):
             jobs.analyse(slide, out, bundle, run, request, resume=answer == SHOW),
             done=self._on_done,
             failed=self.complain,
-            progressed=self._show_progress,
+            progressed=self._on_progress,
             announced=self._on_started,
         )
-
-    def _ask_about(self, before: planning.Earlier) -> str:
-        """Return what to do with an earlier result: go on with or show it, start anew, nothing."""
-        if before.kind in (planning.NEW, planning.RESUMABLE):
-            return SHOW
-        box = QMessageBox(self)
-        box.setWindowTitle("Breast analysis")
-        anew = box.addButton("Analyse anew", QMessageBox.ButtonRole.ActionRole)
-        kept = "Analysing anew keeps the old result folder beside the new one (….bak-1)."
-        if before.kind == planning.FINISHED:
-            box.setText(f"This slide is analysed already with these settings. {kept}")
-            show = box.addButton("Show the result", QMessageBox.ButtonRole.AcceptRole)
-            box.setDefaultButton(show)
-        else:
-            show = None
-            box.setText(f"The earlier result of this slide differs: it {before.difference}. {kept}")
-        box.addButton(QMessageBox.StandardButton.Cancel)
-        box.exec()
-        chosen = box.clickedButton()
-        return {anew: ANEW, show: SHOW}.get(chosen, LEAVE)
 
     def _on_started(self, result: Result) -> None:
         if self._running_slide is self.session.slide:
@@ -378,7 +255,7 @@ class AnalysisDock(QWidget):
         """Show what came out of a run, unless another slide is open by now."""
         if self._running_slide is self.session.slide:
             self.session.show_result(result)
-            if result.status != "partial":
+            if result.status in MEASURED:
                 self.session.measured.emit(result)
         self.say(outcome_text(result))
 
@@ -386,8 +263,8 @@ class AnalysisDock(QWidget):
         """Draw the outline of the tissue that would be, or was, analysed; it can be painted on."""
         try:
             slide, result = self._slide(), self.session.result
-            if result is not None and result.status != "partial":
-                self.outline.show(jobs.result_tissue(result), result)
+            if result is not None and result.status in MEASURED:
+                self.outline.show(jobs.result_tissue(result), result, to_edit=True)
                 return
             work = jobs.preview_tissue(
                 slide, self.bundle, self.form.request(region=self._region(slide), **advanced())
@@ -398,7 +275,7 @@ class AnalysisDock(QWidget):
             self.complain(error)
 
     def _on_tissue(self, tissue: jobs.Tissue) -> None:
-        self.outline.show(tissue)
+        self.outline.show(tissue, to_edit=True)
         area = tissue.mask.sum() * tissue.lattice.pixel_area_mm2
         self.say(f"Tissue: {wording.area_mm2(float(area))}. Paint to add, erase to remove.")
 
@@ -416,7 +293,7 @@ class AnalysisDock(QWidget):
                 jobs.add_tissue(result.path, slide, model, tissue),
                 done=self._on_done,
                 failed=self.complain,
-                progressed=self._show_progress,
+                progressed=self._on_progress,
             )
         except BreastPathError as error:
             self.complain(error)
@@ -429,32 +306,12 @@ class AnalysisDock(QWidget):
         cause = f"its model {wanted['name']} {wanted.get('version', '')} is not installed"
         raise UsageError(result.path.name, cause, "install it, or analyse anew")
 
-    # ------------------------------------------------------------------ the end of the window
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Watch the window that the dock is in, to stop work when it is closed."""
+        """Qt's hook: now there is a window to watch, and time to ask for the device."""
         super().showEvent(event)
-        if self._watched is not self.window():
-            self._watched = self.window()
-            self._watched.installEventFilter(self)
-            if not self.form.device_note.text():
-                self._ask_device()
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Before the window closes: ask (when a person closes it), stop the work, wait for it."""
-        if event is None or event.type() != QEvent.Type.Close or self.runner.idle:
-            return super().eventFilter(watched, event)
-        if event.spontaneous() and not self._may_close():
-            event.ignore()
-            return True
-        self.runner.stop_and_let_go()
-        return False
-
-    def _may_close(self) -> bool:
-        text = (
-            "An analysis is running. Stop it and close? What is done is kept; Run goes on with it."
-        )
-        answer = QMessageBox.question(self, "Breast analysis", text)
-        return answer == QMessageBox.StandardButton.Yes
+        if self._guard is None:
+            self._guard = ClosingGuard(self.window(), self.runner)
+            self._ask_device()
 
 
 def advanced() -> dict[str, Any]:

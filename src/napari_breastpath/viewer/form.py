@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_breastpath.analyses import ANALYSES, Request
 from napari_breastpath.viewer.where import PLACES, WHOLE
 
+DOCK_WIDTH_PX = 340
 TITLES = {"tumour": "Tumour: map, regions, sizes"}
 SPECIMENS = (
     ("Not stated", "unspecified"),
@@ -56,7 +57,7 @@ def choice(options: Sequence[tuple[str, Any]]) -> QComboBox:
     """Return a combo box of (text, value) that may be narrower than its longest text."""
     box = QComboBox()
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
+    box.setMinimumContentsLength(8)
     for text, value in options:
         box.addItem(text, value)
     return box

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
-    QHBoxLayout,
-    QLabel,
     QMenu,
     QPushButton,
     QSlider,
@@ -24,10 +23,21 @@ from napari_breastpath.exchange.export import export_result
 from napari_breastpath.results import Result
 from napari_breastpath.viewer import jobs, wording
 from napari_breastpath.viewer.caliper import Caliper
-from napari_breastpath.viewer.form import compact_form, note, threshold_box
+from napari_breastpath.viewer.closing import ClosingGuard
+from napari_breastpath.viewer.form import (
+    DOCK_WIDTH_PX,
+    SPECIMENS,
+    beside,
+    choice,
+    compact_form,
+    note,
+    select,
+    threshold_box,
+)
+from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.region_table import RegionTable
 from napari_breastpath.viewer.runner import Runner
-from napari_breastpath.viewer.session import MEASURED, Session
+from napari_breastpath.viewer.session import Session
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +68,8 @@ class MeasurementsDock(QWidget):
         self.session = Session.of(napari_viewer)
         self.runner = Runner.of(self.session)
         self.caliper = Caliper(self.session)
-        self._wanted: float | None = None
+        self._guard: ClosingGuard | None = None
+        self._wanted: dict[str, Any] = {}
         self._measure_soon = qdebounced(self._measure, timeout=WAIT_MS)
         self._build()
         self._connect()
@@ -68,10 +79,12 @@ class MeasurementsDock(QWidget):
     def _build(self) -> None:
         self.figures = compact_form()
         self.warnings, self.status = note(), note()
-        self.warnings.setStyleSheet("color: #d9a521;")
+        self.warnings.setStyleSheet(f"color: {wording.WARNING_COLOR};")
         self.threshold, self.slider = threshold_box(), QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(1, 99)
         self.threshold.setSingleStep(0.01)
+        self.specimen = choice(SPECIMENS)
+        self._choices = (self.threshold, self.slider, self.specimen)
         self.table = RegionTable()
         self.longest_button = QPushButton("Go to longest extent")
         self.export_button = QPushButton("Export…")
@@ -79,12 +92,15 @@ class MeasurementsDock(QWidget):
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(self.figures)
         layout.addWidget(self.warnings)
-        layout.addLayout(_row(QLabel("Threshold"), self.slider, self.threshold))
+        choices = compact_form()
+        choices.addRow("Specimen", self.specimen)
+        choices.addRow("Threshold", beside(self.slider, self.threshold))
+        layout.addLayout(choices)
         layout.addWidget(self.table, stretch=1)
-        layout.addLayout(_row(self.longest_button, self.export_button))
+        layout.addLayout(beside(self.longest_button, self.export_button))
         layout.addWidget(self.status)
         layout.addWidget(note(wording.RESEARCH_ONLY))
-        self.setMinimumWidth(300)
+        self.setMinimumWidth(DOCK_WIDTH_PX)
 
     def _connect(self) -> None:
         menu = QMenu(self)
@@ -93,23 +109,32 @@ class MeasurementsDock(QWidget):
         self.export_button.setMenu(menu)
         self.slider.valueChanged.connect(lambda v: self.threshold.setValue(v / 100))
         self.threshold.valueChanged.connect(self._on_threshold)
+        self.specimen.currentIndexChanged.connect(
+            lambda _: self._want(specimen=self.specimen.currentData())
+        )
         self.longest_button.clicked.connect(self.go_to_longest)
         self.table.chosen.connect(self.go_to)
         self.runner.changed.connect(self._on_runner)
         self.session.result_changed.connect(self.show_result)
         self.session.measured.connect(self._on_measured)
 
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Qt's hook: now there is a window to watch."""
+        super().showEvent(event)
+        if self._guard is None:
+            self._guard = ClosingGuard(self.window(), self.runner)
+
     # ------------------------------------------------------------------ what is shown
     def show_result(self, result: Result | None) -> None:
         """Show a result's figures; of one that is not measured yet, say so."""
         measured = result if result is not None and result.status in MEASURED else None
-        self._wanted = None
+        self._wanted = {}
         self._fill(wording.headline(measured) if measured else [])
         lines = wording.warning_lines(measured) if measured else []
         self.warnings.setText("\n".join(f"⚠ {line}" for line in lines))
         self.warnings.setVisible(bool(lines))
         self.table.show_result(measured)
-        self._show_threshold(measured)
+        self._show_choices(measured)
         self.caliper.show_longest(measured)
         self._on_runner()
         self.say("" if measured else NOTHING_YET)
@@ -118,34 +143,37 @@ class MeasurementsDock(QWidget):
         while self.figures.rowCount():
             self.figures.removeRow(0)
         for row, (name, value) in enumerate(figures):
-            label = note(value)
-            if row == 0:
-                label.setStyleSheet("font-size: 15pt; font-weight: bold;")
-            self.figures.addRow(name, label)
+            figure, dot, rest = value.partition(" · ")
+            first = f'<b style="font-size: 13pt">{figure}</b>{dot}{rest}'
+            self.figures.addRow(name, note(first if row == 0 else value))
 
-    def _show_threshold(self, result: Result | None) -> None:
-        value = result.record["settings"]["threshold"] if result else 0.5
-        for widget in (self.threshold, self.slider):
+    def _show_choices(self, result: Result | None) -> None:
+        """Show a result's threshold and specimen, without measuring again."""
+        settings = result.record["settings"] if result else {}
+        value = settings.get("threshold", 0.5)
+        for widget in self._choices:
             widget.blockSignals(True)
         self.threshold.setValue(value)
         self.slider.setValue(round(value * 100))
-        for widget in (self.threshold, self.slider):
+        select(self.specimen, result.record["specimen"] if result else "unspecified")
+        for widget in self._choices:
             widget.blockSignals(False)
 
     def _on_runner(self) -> None:
-        """Let the threshold be changed only while nothing else writes to the result."""
+        """Let choices be changed only while nothing else writes to the result."""
         result, measuring = self.session.result, self.runner.task == MEASURING
         measured = result is not None and result.status in MEASURED
         free = measured and (self.runner.idle or measuring)
         one_class = measured and result is not None and len(result.classes) == 1
         for widget in (self.threshold, self.slider):
             widget.setEnabled(bool(free and one_class))
-        if self.runner.idle and self._wanted is not None:
+        self.specimen.setEnabled(bool(free))
+        if self.runner.idle and self._wanted:
             self._measure_soon()
 
     def say(self, text: str, error: bool = False) -> None:
         """Show one line at the bottom."""
-        self.status.setStyleSheet("color: #e0604c;" if error else "")
+        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
         self.status.setText(text)
 
     def complain(self, error: BreastPathError | str) -> None:
@@ -157,36 +185,35 @@ class MeasurementsDock(QWidget):
         self.slider.blockSignals(True)
         self.slider.setValue(round(value * 100))
         self.slider.blockSignals(False)
-        self._wanted = round(value, 3)
+        self._want(threshold=round(value, 3))
+
+    def _want(self, **choice: Any) -> None:
+        self._wanted |= choice
         self._measure_soon()
 
     def _measure(self) -> None:
-        """Measure with the threshold that was asked for last, unless something is under way."""
+        """Measure as was asked for last, unless something is under way."""
         result, wanted = self.session.result, self._wanted
-        if result is None or wanted is None or not self.runner.idle:
+        if result is None or not wanted or not self.runner.idle:
             return
-        self._wanted = None
-        if wanted == result.record["settings"]["threshold"]:
-            return
+        self._wanted = {}
         self.say("Measuring …")
-        work = jobs.measure(result.path, wanted)
+        work = jobs.measure(result.path, wanted.get("threshold"), wanted.get("specimen"))
         self.runner.start(MEASURING, work, self._on_measure_done, self.complain)
 
     def _on_measure_done(self, result: Result) -> None:
-        current = self.session.result
-        if current is None or current.path != result.path:
+        """Show new figures, unless another result is shown by now or other ones are wanted."""
+        if not self._is_shown(result):
             return
         self.session.result = result
         self.session.measured.emit(result)
 
+    def _is_shown(self, result: Result) -> bool:
+        return self.session.result is not None and self.session.result.path == result.path
+
     def _on_measured(self, result: Result) -> None:
-        wanted = self._wanted
-        current = self.session.result
-        if current is None or current.path != result.path:
-            return
-        self.show_result(result)
-        if wanted is not None:
-            self.threshold.setValue(wanted)
+        if self._is_shown(result) and not self._wanted:
+            self.show_result(result)
 
     # ------------------------------------------------------------------ going places, export
     def go_to(self, region: pd.Series[Any]) -> None:
@@ -234,10 +261,3 @@ class MeasurementsDock(QWidget):
             self.complain(error)
         else:
             self.say(f"Exported to {path}")
-
-
-def _row(*widgets: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    for widget in widgets:
-        row.addWidget(widget, stretch=int(isinstance(widget, QSlider)))
-    return row

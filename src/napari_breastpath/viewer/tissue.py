@@ -23,20 +23,24 @@ class TissueOutline:
         self._session = session
         self._shown: NDArray[np.bool_] | None = None
 
-    def show(self, tissue: Tissue, result: Result | None = None) -> None:
-        """Put a tissue mask on the slide, in place of the outline that is there."""
+    def show(self, tissue: Tissue, result: Result | None = None, to_edit: bool = False) -> None:
+        """Put a tissue mask on the slide, in place of the outline that is there.
+
+        With `to_edit` it comes on top and is selected, ready for the brush.
+        """
         session = self._session
         if session.slide is None:
             return
         layers, old = session.viewer.layers, session.layer("tissue")
-        position = len(layers) if old is None else layers.index(old)
+        position = len(layers) if old is None or to_edit else layers.index(old)
         if old is not None:
             layers.remove(old)
+            position = min(position, len(layers))
         data = tissue_mask_layer(tissue.mask, tissue.lattice, session.slide.mpp, result)
         active = layers.selection.active
-        layers.insert(position, make_layer(data))
-        if active is not None and active in layers:
-            layers.selection.active = active
+        layer = make_layer(data)
+        layers.insert(position, layer)
+        layers.selection.active = layer if to_edit or active not in layers else active
         self._shown = tissue.mask.astype(bool)
 
     @property

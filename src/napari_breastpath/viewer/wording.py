@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from napari_breastpath.slides import Slide
 
 RESEARCH_ONLY = "Research use only. Not for diagnosis."
+ERROR_COLOR, WARNING_COLOR = "#e0604c", "#d9a521"
 STAGES = {
+    "model": "Loading the model",
     "tissue": "Finding tissue",
     "stain": "Estimating the stain",
     "inference": "Analysing",
@@ -28,9 +30,9 @@ SOURCES = {
 }
 CATEGORIES = {
     "negative": "negative",
-    "ITC": "isolated tumour cells (≤ 0.2 mm)",
-    "micro": "micrometastasis (> 0.2 to 2.0 mm)",
-    "macro": "macrometastasis (> 2.0 mm)",
+    "ITC": "isolated tumour cells, ≤ 0.2 mm",
+    "micro": "micrometastasis, > 0.2 to 2.0 mm",
+    "macro": "macrometastasis, > 2.0 mm",
 }
 STATUSES = {
     "complete": "complete",
@@ -48,10 +50,12 @@ def length_mm(value: float | None) -> str:
 
 
 def area_mm2(value: float | None) -> str:
-    """Return an area in mm²: two decimals from 1 mm² on, four below."""
+    """Return an area in mm², one too small for that in µm²."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.2f} mm²" if value >= 1 else f"{value:.4f} mm²"
+    if 0 < value < 0.001:
+        return f"{value * 1e6:.0f} µm²"
+    return f"{value:.2f} mm²" if value >= 1 else f"{value:.3f} mm²"
 
 
 def duration(seconds: float) -> str:
@@ -110,9 +114,9 @@ def category(regions: dict[str, Any]) -> str:
     """Return the nodal category and what it leaves out, or why there is none."""
     name = regions.get("category")
     if not name:
-        return "only for a lymph node (choose the specimen)"
+        return "for lymph nodes only"
     note = regions.get("note") or "200-cell rule not evaluated"
-    return f"{CATEGORIES.get(name, name)}; {note}"
+    return f"{CATEGORIES.get(name, name)} ({note})"
 
 
 def score_text(score: dict[str, Any] | None) -> str:
@@ -120,10 +124,10 @@ def score_text(score: dict[str, Any] | None) -> str:
     model = (score or {}).get("model") or {}
     if model.get("value") is None:
         return "–"
-    text = f"{model['value']:.3f} ({str(model['name']).replace('_', ' ')})"
+    text = f"{model['value']:.3f} · {str(model['name']).replace('_', ' ')}"
     corrected = ((score or {}).get("corrected") or {}).get("value")
     if corrected is not None and corrected != model["value"]:
-        text += f"; corrected {corrected:.3f}"
+        text += f" · corrected {corrected:.3f}"
     return text
 
 
@@ -132,15 +136,15 @@ def headline(result: Result) -> list[tuple[str, str]]:
     record = result.record
     regions = record.get("regions") or {}
     longest, region = regions.get("longest_feret_mm"), regions.get("longest_feret_region")
-    where = f" (region {region})" if region else ""
+    where = f" · Feret, region {region}" if region else ""
     return [
-        ("Longest extent (Feret)", f"{length_mm(longest)}{where}"),
-        ("Longest major axis (moments)", length_mm(regions.get("slide_major_axis_mm"))),
+        ("Longest extent", f"{length_mm(longest)}{where}"),
+        ("Major axis", f"{length_mm(regions.get('slide_major_axis_mm'))} · longest, by moments"),
         ("Tumour area", area_mm2(regions.get("total_area_mm2"))),
         ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
         ("Regions", str(regions.get("count", "–"))),
-        ("Nodal category", category(regions)),
-        ("Slide score", score_text(record.get("score"))),
+        ("Category", category(regions)),
+        ("Score", score_text(record.get("score"))),
         ("Status", STATUSES.get(result.status, result.status)),
     ]
 

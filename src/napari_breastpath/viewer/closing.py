@@ -1,0 +1,43 @@
+"""The end of the window: nothing may be written to a result by a thread that nobody sees."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+from napari_breastpath.viewer.runner import Runner
+
+QUESTION = "An analysis is running. Stop it and close? What is done is kept."
+
+
+class ClosingGuard(QObject):
+    """Stops a window's background work before the window closes, and waits for it.
+
+    A person who closes the window is asked first; a program is not.
+
+    Parameters
+    ----------
+    window : QWidget
+        The window to watch.
+    runner : Runner
+        Its work.
+    """
+
+    def __init__(self, window: QWidget, runner: Runner) -> None:
+        super().__init__(window)
+        self._window, self._runner = window, runner
+        window.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Qt's hook: True keeps the event from the window."""
+        if event is None or event.type() != QEvent.Type.Close or self._runner.idle:
+            return False
+        if event.spontaneous() and not self._may_close():
+            event.ignore()
+            return True
+        self._runner.stop_and_let_go()
+        return False
+
+    def _may_close(self) -> bool:
+        answer = QMessageBox.question(self._window, "Breast analysis", QUESTION)
+        return answer == QMessageBox.StandardButton.Yes
