@@ -1,4 +1,4 @@
-"""Small synthetic slides, drawn once, and what is known of them."""
+"""Small synthetic slides, drawn once, and what is read off results."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from napari_breastpath import analyze
+from napari_breastpath.results import Result
 from synthetic_slide import SyntheticSlide, write_slide
 
 
@@ -15,3 +17,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("drawn") / "drawn.tif"
     write_slide(SyntheticSlide(seed=11, width=2600, height=2000), path)
     return path
+
+
+@pytest.fixture(scope="session")
+def whole(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """An unbroken run."""
+    return analyze(drawn, tmp_path_factory.mktemp("whole"), specimen="node")

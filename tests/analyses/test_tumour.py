@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import tifffile
 
-from napari_breastpath import analyze, load_model, load_result, open_slide
-from napari_breastpath.analyses import Request, Run, analyze_added_tissue, measure_result
-from napari_breastpath.analyses.preparing import stored_tissue
+from analyses_helpers import heat, log, write_flat
+from napari_breastpath import analyze, load_result, open_slide
 from napari_breastpath.core.errors import (
-    InferenceError,
     ModelError,
     PixelSizeError,
     SlideError,
     UsageError,
 )
 from napari_breastpath.core.geometry import Box
-from napari_breastpath.core.progress import Progress
-from napari_breastpath.inference import engine, initial_states, plan_run
-from napari_breastpath.models import OutOfMemory, Predictor, make_predictor
-from napari_breastpath.results import MapStore, Result
-from napari_breastpath.results.maps import DONE, FAILED
+from napari_breastpath.results import Result
 
 FILES = {
     "result.json",
@@ -40,20 +28,6 @@ FILES = {
     "regions.geojson",
     "run.log",
 }
-
-
-def heat(result: Result) -> np.ndarray:
-    return np.asarray(result.map.probability.levels[0][:])
-
-
-def log(result: Result) -> str:
-    return (result.path / "run.log").read_text()
-
-
-@pytest.fixture(scope="module")
-def whole(drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    """An unbroken run."""
-    return analyze(drawn, tmp_path_factory.mktemp("whole"), specimen="node")
 
 
 def test_a_run_leaves_a_complete_folder(whole: Result) -> None:
@@ -124,206 +98,6 @@ def test_two_slides_of_one_name_do_not_mix(drawn: Path, tmp_path: Path) -> None:
     second = analyze(other, tmp_path, stain="none")
     assert second.path != first.path
     assert open_slide(other).fingerprint[:8] in second.path.name
-
-
-def test_a_stopped_run_goes_on_to_the_same_map(whole: Result, drawn: Path, tmp_path: Path) -> None:
-    stop = threading.Event()
-
-    def stop_early(progress: Progress) -> None:
-        if progress.stage == "inference" and progress.done >= progress.total // 2:
-            stop.set()
-
-    partial = analyze(drawn, tmp_path, specimen="node", progress=stop_early, stop=stop)
-    assert partial.status == "partial"
-    assert not (partial.path / "regions.csv").exists()
-    finished = analyze(drawn, tmp_path, specimen="node")
-    assert finished.status == "complete"
-    np.testing.assert_array_equal(heat(finished), heat(whole))
-
-
-KILLED = """
-import sys, time
-from napari_breastpath import analyze
-def slowly(progress):
-    if progress.stage == "inference":
-        print(progress.done, flush=True)
-        time.sleep(0.3)
-analyze(sys.argv[1], sys.argv[2], specimen="node", progress=slowly, batch_size=2)
-"""
-
-
-def test_a_killed_run_recomputes_no_finished_block(drawn: Path, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED, str(drawn), str(tmp_path / "killed")]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    path = tmp_path / "killed" / "drawn.tif.tumour.breastpath"
-    assert run.stdout is not None
-    for line in run.stdout:
-        if int(line) and load_result(path).map.block_state.any():
-            break
-    os.kill(run.pid, signal.SIGKILL)
-    run.wait()
-    store = load_result(path).map
-    finished = store.block_state.astype(bool)
-    assert load_result(path).status == "partial"
-    assert finished.any()
-    assert not finished.all()
-    chunks = [
-        path / "probability.ome.zarr" / "0" / "c" / "0" / str(i) / str(j)
-        for i, j in np.argwhere(finished)
-    ]
-    written = {c: c.stat().st_mtime_ns for c in chunks if c.exists()}
-    resumed = analyze(drawn, tmp_path / "killed", specimen="node", batch_size=2)
-    assert {c: c.stat().st_mtime_ns for c in written} == written
-    assert f"inferring {resumed.record['tiles']['done']} of" not in log(resumed).splitlines()[-3]
-    unbroken = analyze(drawn, tmp_path / "unbroken", specimen="node", batch_size=2)
-    np.testing.assert_array_equal(heat(resumed), heat(unbroken))
-    for name in ("regions.csv", "features.csv"):
-        assert (resumed.path / name).read_text() == (unbroken.path / name).read_text()
-
-
-def test_a_tile_that_cannot_be_decoded_is_said_to_be_unread(drawn: Path, tmp_path: Path) -> None:
-    path = tmp_path / "damaged.tif"
-    path.write_bytes(drawn.read_bytes())
-    with tifffile.TiffFile(path) as tif:
-        page = tif.series[0].levels[0].pages[0]
-        middle = len(page.dataoffsets) // 2 - 5
-        offset, count = page.dataoffsets[middle], page.databytecounts[middle]
-    with path.open("r+b") as file:
-        file.seek(offset)
-        file.write(b"\x00" * count)
-    result = analyze(path, tmp_path, stain="none")
-    assert result.status == "incomplete"
-    assert result.record["tiles"]["failed"] > 0
-    assert 0 < result.record["unread_tissue_fraction"] < 0.5
-    assert "unread tile row" in log(result)
-
-
-class Altered:
-    """The real network with something happening to it."""
-
-    def __init__(self, inner: Predictor, forgets_above: int = 99, nan_at: int = -1) -> None:
-        self._inner, self._forgets_above, self._nan_at = inner, forgets_above, nan_at
-        self._seen = 0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
-    def predict(self, batch: Any) -> Any:
-        if len(batch) > self._forgets_above:
-            raise OutOfMemory("gpu", "out of memory", "use smaller batches")
-        answers = np.array(self._inner.predict(batch))
-        if self._seen <= self._nan_at < self._seen + len(batch):
-            answers[self._nan_at - self._seen] = np.nan
-        self._seen += len(batch)
-        return answers
-
-
-def engine_run(
-    drawn: Path, out: Path, **altered: int
-) -> tuple[engine.Outcome, np.ndarray, Altered]:
-    """Run the engine alone over a corner of the slide, without stain normalisation."""
-    bundle = load_model("tumour-demo")
-    with open_slide(drawn) as slide:
-        run = Run(slide, bundle, Request(stain="none", tissue="none"), lambda progress: None)
-        store = MapStore.create(
-            out, run.grid.map_lattice, slide.mpp, [("tumour", (200, 0, 0))], run.grid.shape, 3
-        )
-        predictor = Altered(make_predictor(bundle, "cpu", "torch", 4), **altered)
-        wanted = np.zeros(run.grid.shape, bool)
-        wanted[:2, :2] = True
-        states = initial_states(wanted, store.tile_state)
-        analysed = np.ones(run.tissue_lattice.shape, bool)
-        job = engine.Job(slide, run.grid, store, predictor, analysed, run.factor, states)
-        plan = plan_run(job.blocks, wanted, states, store.block_state)
-        outcome = engine.run(job, plan)
-    return outcome, np.asarray(store.probability.levels[0][:]), predictor
-
-
-def test_out_of_memory_halves_the_batch_and_goes_on(drawn: Path, tmp_path: Path) -> None:
-    plenty, expected, _ = engine_run(drawn, tmp_path / "a")
-    scarce, found, _ = engine_run(drawn, tmp_path / "b", forgets_above=1)
-    assert (plenty.batch_size, scarce.batch_size) == (4, 1)
-    assert np.abs(expected.astype(int) - found).max() <= 1
-    with pytest.raises(InferenceError, match="no memory for a single tile"):
-        engine_run(drawn, tmp_path / "c", forgets_above=0)
-
-
-def test_nan_is_a_failed_tile_and_not_a_number(drawn: Path, tmp_path: Path) -> None:
-    outcome, heatmap, _ = engine_run(drawn, tmp_path / "a", nan_at=1)
-    assert (outcome.states == FAILED).sum() == 1
-    assert (outcome.states == DONE).sum() == 3
-    assert "NaN" in outcome.failures[0]
-    assert (heatmap[0, :100, :100] > 0).all()
-
-
-def test_added_tissue_infers_new_tiles_only(drawn: Path, tmp_path: Path) -> None:
-    settings = {"stain": "none", "region": Box(400, 400, 500, 500)}
-    result = analyze(drawn, tmp_path, **settings)
-    before, done = heat(result), result.map.tile_state == DONE
-    with open_slide(drawn) as slide:
-        request = Request(stain="none", region=settings["region"])
-        run = Run(slide, load_model("tumour-demo"), request, lambda progress: None)
-        tissue = stored_tissue(result, run.factor)
-        tissue[60:70, 200:230] = True
-        analyze_added_tissue(run, result, tissue)
-    after, states = heat(result), result.map.tile_state
-    np.testing.assert_array_equal(after[before > 0], before[before > 0])
-    assert (after[0, 240:280, 800:920] > 0).all()
-    added = int((states == DONE).sum() - done.sum())
-    assert added > 0
-    assert f"inferring {added} of" in log(result)
-    assert result.status == "complete"
-    fresh = np.asarray(result.map.label("tissue").levels[0][240:280, 800:920])
-    assert fresh.all()
-
-
-def test_removed_tissue_leaves_the_map(drawn: Path, tmp_path: Path) -> None:
-    region = Box(400, 400, 900, 900)
-    result = analyze(drawn, tmp_path, stain="none", region=region)
-    with open_slide(drawn) as slide:
-        request = Request(stain="none", region=region)
-        run = Run(slide, load_model("tumour-demo"), request, lambda progress: None)
-        analyze_added_tissue(run, result, np.zeros(run.tissue_lattice.shape, bool))
-    assert not heat(result).any()
-    assert len(result.regions) == 0
-
-
-def test_hands_count_and_the_model_stays_known(drawn: Path, tmp_path: Path) -> None:
-    result = analyze(drawn, tmp_path, stain="none")
-    area = result.record["regions"]["total_area_mm2"]
-    model_score = result.record["score"]["model"]
-    painted = np.full((100, 100), 1, np.uint8)
-    result.map.label("edits").write(0, 0, painted)
-    result.map.label("edits").write(200, 200, np.full((200, 200), 255, np.uint8))
-    measure_result(result)
-    mask = np.asarray(result.map.label("mask").levels[0][:])
-    assert mask[:100, :100].all()
-    assert not mask[200:400, 200:400].any()
-    assert result.record["regions"]["total_area_mm2"] != area
-    assert result.record["score"]["model"] == model_score
-    assert result.regions.edited.any()
-
-
-def test_measuring_again_at_another_threshold(drawn: Path, tmp_path: Path) -> None:
-    result = analyze(drawn, tmp_path, stain="none")
-    at_half = result.record["regions"]["total_area_mm2"]
-    measure_result(result, threshold=0.9, specimen="node")
-    assert result.record["regions"]["total_area_mm2"] < at_half
-    assert result.record["specimen"] == "node"
-    measure_result(result, threshold=0.5)
-    assert result.record["regions"]["total_area_mm2"] == at_half
-
-
-def write_flat(path: Path, pixels: np.ndarray, mpp: float) -> Path:
-    per_cm = round(1e4 / mpp)
-    tifffile.imwrite(
-        path,
-        pixels,
-        tile=(256, 256),
-        resolution=(per_cm, per_cm),
-        resolutionunit="CENTIMETER",
-    )
-    return path
 
 
 def test_a_blank_slide_is_complete_with_nothing_found(tmp_path: Path) -> None:

@@ -155,25 +155,24 @@ def _rasters(result: Result, threshold: float) -> Rasters:
 
 
 def _regions(result: Result, rasters: Rasters, specimen: str) -> Regions:
-    lattice, parts = result.lattice, []
+    """Measure the regions of every class, one class in memory at a time."""
+    lattice = result.lattice
     pieces = np.minimum(tissue_pieces(rasters.tissue, lattice.mpp), MAX_PIECES).astype(np.uint8)
-    for k, kind in enumerate(result.classes):
-        if kind["role"] == "background":
-            continue
-        parts.append(
-            find_regions(
-                rasters.mask == k + 1,
-                lattice.mpp,
-                _Channel(result.map.probability.levels[0], k),
-                kind["name"],
-                step=(lattice.step_x, lattice.step_y),
-                pieces=pieces,
-                unread=rasters.unread if rasters.unread.any() else None,
-                edited=rasters.edited if rasters.edited.any() else None,
-                specimen=specimen,
-            )
+    return merge_regions(
+        find_regions(
+            rasters.mask == k + 1,
+            lattice.mpp,
+            _Channel(result.map.probability.levels[0], k),
+            kind["name"],
+            step=(lattice.step_x, lattice.step_y),
+            pieces=pieces,
+            unread=rasters.unread if rasters.unread.any() else None,
+            edited=rasters.edited if rasters.edited.any() else None,
+            specimen=specimen,
         )
-    return merge_regions(parts)
+        for k, kind in enumerate(result.classes)
+        if kind["role"] != "background"
+    )
 
 
 class _Channel:

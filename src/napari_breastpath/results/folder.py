@@ -135,7 +135,7 @@ class Result:
     @property
     def regions(self) -> pd.DataFrame:
         """regions.csv, one row per region."""
-        return self._table(REGIONS)
+        return self._table(REGIONS).fillna({"category": ""})
 
     @property
     def features(self) -> pd.DataFrame:
@@ -147,7 +147,7 @@ class Result:
 
         if not (self.path / name).is_file():
             raise ResultError(self.path, f"no {name} yet", f"status is {self.status}; analyse it")
-        return pd.read_csv(self.path / name, keep_default_na=True, dtype={"category": "object"})
+        return pd.read_csv(self.path / name, dtype={"category": "str"})
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table as CSV, all of it or nothing."""

@@ -1,0 +1,95 @@
+"""Runs that were stopped, killed or that met a damaged tile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import tifffile
+
+from analyses_helpers import heat, log, planned
+from napari_breastpath import analyze, load_result
+from napari_breastpath.core.progress import Progress
+from napari_breastpath.results import Result
+from napari_breastpath.results.maps import TODO
+
+
+def test_a_stopped_run_goes_on_to_the_same_map(whole: Result, drawn: Path, tmp_path: Path) -> None:
+    stop = threading.Event()
+
+    def stop_early(progress: Progress) -> None:
+        if progress.stage == "inference" and progress.done >= progress.total // 2:
+            stop.set()
+
+    partial = analyze(drawn, tmp_path, specimen="node", progress=stop_early, stop=stop)
+    assert partial.status == "partial"
+    assert not (partial.path / "regions.csv").exists()
+    finished = analyze(drawn, tmp_path, specimen="node")
+    assert finished.status == "complete"
+    np.testing.assert_array_equal(heat(finished), heat(whole))
+
+
+KILLED = """
+import sys, time
+from napari_breastpath import analyze
+def slowly(progress):
+    if progress.stage == "inference":
+        print(progress.done, flush=True)
+        time.sleep(0.3)
+analyze(sys.argv[1], sys.argv[2], specimen="node", progress=slowly, batch_size=2)
+"""
+
+
+def test_a_killed_run_recomputes_no_finished_block(drawn: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(drawn), str(tmp_path / "killed")]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    path = tmp_path / "killed" / "drawn.tif.tumour.breastpath"
+    assert run.stdout is not None
+    for line in run.stdout:
+        if int(line) and load_result(path).map.block_state.any():
+            break
+    os.kill(run.pid, signal.SIGKILL)
+    run.wait()
+    store = load_result(path).map
+    finished = store.block_state.astype(bool)
+    assert load_result(path).status == "partial"
+    assert finished.any()
+    assert not finished.all()
+    chunks = [
+        path / "probability.ome.zarr" / "0" / "c" / "0" / str(i) / str(j)
+        for i, j in np.argwhere(finished)
+    ]
+    written = {c: c.stat().st_mtime_ns for c in chunks if c.exists()}
+    resumed = analyze(drawn, tmp_path / "killed", specimen="node", batch_size=2)
+    assert {c: c.stat().st_mtime_ns for c in written} == written
+    first, second = planned(resumed)
+    assert first["tiles"] == first["total"] == second["total"]
+    assert second["blocks"] == first["blocks"] - finished.sum()
+    assert second["tiles"] < second["total"]
+    assert second["again"] <= second["tiles"] - (store.tile_state == TODO).sum()
+    unbroken = analyze(drawn, tmp_path / "unbroken", specimen="node", batch_size=2)
+    np.testing.assert_array_equal(heat(resumed), heat(unbroken))
+    for name in ("regions.csv", "features.csv"):
+        assert (resumed.path / name).read_text() == (unbroken.path / name).read_text()
+
+
+def test_a_tile_that_cannot_be_decoded_is_said_to_be_unread(drawn: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.tif"
+    path.write_bytes(drawn.read_bytes())
+    with tifffile.TiffFile(path) as tif:
+        page = tif.series[0].levels[0].pages[0]
+        middle = len(page.dataoffsets) // 2 - 5
+        offset, count = page.dataoffsets[middle], page.databytecounts[middle]
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\x00" * count)
+    result = analyze(path, tmp_path, stain="none")
+    assert result.status == "incomplete"
+    assert result.record["tiles"]["failed"] > 0
+    assert 0 < result.record["unread_tissue_fraction"] < 0.5
+    assert "unread tile row" in log(result)
