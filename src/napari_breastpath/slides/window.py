@@ -65,6 +65,8 @@ def _single_chunk(
 
 def _pieces(span: Span, length: int) -> Iterator[tuple[int, Span]]:
     """Yield (chunk index, the part of `span` that lies in it)."""
+    if span[0] >= span[1]:
+        return
     for index in range(span[0] // length, -(-span[1] // length)):
         yield index, (max(span[0], index * length), min(span[1], (index + 1) * length))
 
