@@ -53,7 +53,7 @@ def sample_tissue_pixels(
     rng = np.random.default_rng(seed)
     mpp = max(mpp, *slide.mpp)
     samples = [np.empty((0, 3), np.uint8)]
-    centres = _spread(mask, FIELDS, rng)
+    centres = _spread(mask, min(FIELDS, count), rng)
     for row, column in centres:
         box = _field(mask_lattice, row, column, mpp)
         pixels = _tissue_in(slide, box, mask, mask_lattice, mpp)

@@ -90,5 +90,6 @@ def macenko(density: Floats) -> Floats:
 
 
 def angle_degrees(matrix: Floats) -> float:
-    """Return the angle between the two unit rows of a stain matrix, in degrees."""
-    return float(np.degrees(np.arccos(np.clip(matrix[0] @ matrix[1], -1, 1))))
+    """Return the angle between the two rows of a stain matrix, in degrees."""
+    first, second = unit_rows(matrix)
+    return float(np.degrees(np.arccos(np.clip(first @ second, -1, 1))))

@@ -22,13 +22,13 @@ MIN_SPECK_UM2 = 2000.0
 MIN_THRESHOLD, MAX_THRESHOLD = 0.07, 0.12
 NEUTRAL_WEIGHT = 0.5
 SMOOTHING_UM = 4.0
-BLACK = 50
+BLACK = 25
 MIN_BLACK_UM2 = 20_000.0
 BLACK_RIM_UM = 24.0
-# Glass: bright, nearly neutral and smooth; pure white is padding.
-GLASS_MIN, GLASS_MAX_CHROMA, GLASS_MAX_RANGE = 195, 30, 6
+# Glass: bright, smooth, nearly neutral and not pink as pale eosin is; pure white is padding.
+GLASS_MIN, GLASS_MAX_CHROMA, GLASS_MAX_PINK, GLASS_MAX_RANGE = 195, 30, 8, 6
 MIN_GLASS_FRACTION, MIN_GLASS_PIXELS = 0.002, 16
-DEFAULT_GLASS = 243.0
+DEFAULT_GLASS = np.array([243.0, 243.0, 243.0])
 PIXELS_PER_BAND = 4_000_000
 
 
@@ -77,10 +77,10 @@ def tissue_from_thumbnail(rgb: Rgb, method: str = "otsu", mpp: float = 8.0) -> M
 
     What is thresholded is the strongest channel's optical density over glass less half of the
     weakest one's: dyes absorb one colour most, while dust, shadows and the coverslip's edge absorb
-    all alike. Otsu's or Yen's threshold is kept between 0.07 and 0.12 (natural), so that a blank
-    image has no tissue, an image without glass is all tissue, and neither pen marks nor dense
-    nuclei push pale stroma out. Large black areas (padding, missing tiles) and their grey rims are
-    not tissue. Pen ink is not told from tissue here.
+    all alike. Otsu's or Yen's threshold is kept between 0.07 and 0.12 (natural) and is 0.07 without
+    glass, so that a blank image has no tissue, an image without glass is all tissue, and neither
+    pen marks nor dense nuclei push pale stroma out. Large black areas (padding, missing tiles) and
+    their grey rims are not tissue. Pen ink is not told from tissue here.
 
     Parameters
     ----------
@@ -102,8 +102,10 @@ def tissue_from_thumbnail(rgb: Rgb, method: str = "otsu", mpp: float = 8.0) -> M
     require_rgb(rgb)
     if method == "none" or rgb.size == 0:
         return np.ones(rgb.shape[:2], bool)
-    absorption = _absorption(rgb, glass_colour(rgb), mpp)
-    tissue: Mask = absorption > _threshold(absorption, method)
+    glass = glass_colour(rgb)
+    absorption = _absorption(rgb, DEFAULT_GLASS if glass is None else glass, mpp)
+    threshold = MIN_THRESHOLD if glass is None else _threshold(absorption, method)
+    tissue: Mask = absorption > threshold
     tissue &= ~_black(rgb, mpp)
     return drop_specks(tissue, MIN_SPECK_UM2, mpp)
 
@@ -113,21 +115,22 @@ def _require_method(method: str) -> None:
         raise UsageError(method, "no such tissue method", f"use one of {', '.join(METHODS)}")
 
 
-def glass_colour(rgb: Rgb) -> Floats:
+def glass_colour(rgb: Rgb) -> Floats | None:
     """Return the colour of bare glass in (y, x, 3) uint8, (3,) float64.
 
-    The median of what is bright, nearly neutral and smooth, but not pure white; 243 where less than
-    0.2 % of the image is.
+    The median of what is bright, smooth and nearly neutral, but neither pink nor pure white; None
+    where less than 0.2 % of the image is.
     """
     from scipy.ndimage import maximum_filter, minimum_filter
 
-    lowest, highest = rgb.min(axis=-1), rgb.max(axis=-1)
-    green = rgb[..., 1]
+    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
+    lowest, chroma = rgb.min(axis=-1), np.ptp(rgb, axis=-1)
     smooth = maximum_filter(green, 3) - minimum_filter(green, 3) <= GLASS_MAX_RANGE
-    neutral = highest - lowest < GLASS_MAX_CHROMA
-    glass = rgb[smooth & neutral & (lowest > GLASS_MIN) & (lowest < 255)]
+    pink = np.minimum(red, blue) > green + np.minimum(GLASS_MAX_PINK, 255 - green)
+    bright = (lowest > GLASS_MIN) & (lowest < 255)
+    glass = rgb[smooth & bright & (chroma < GLASS_MAX_CHROMA) & ~pink]
     if len(glass) < max(MIN_GLASS_PIXELS, MIN_GLASS_FRACTION * lowest.size):
-        return np.full(3, DEFAULT_GLASS)
+        return None
     colour: Floats = np.median(glass, axis=0)
     return colour
 
