@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,17 @@ import pytest
 
 # Before napari is imported: it reads its settings' path once.
 os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp(prefix="napari-")) / "settings.yaml")
+HAS_SCREEN = sys.platform != "linux" or bool(os.environ.get("DISPLAY"))
+if not HAS_SCREEN:
+    os.environ["QT_QPA_PLATFORM"] = "offscreen"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what draws in a real window where there is no screen."""
+    skip = pytest.mark.skip(reason="needs a screen: run it under xvfb-run")
+    for item in items:
+        if item.get_closest_marker("window") and not HAS_SCREEN:
+            item.add_marker(skip)
 
 
 @pytest.fixture(autouse=True)
