@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,6 +105,8 @@ def run_on_cluster(
         advice = 'pip install "napari-breastpath[cluster]"'
         raise UsageError("--workers", "dask.distributed is not installed", advice) from error
     local = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": None}
+    if not scheduler:
+        tasks = [shared_out(task, workers) for task in tasks]
     try:
         client = Client(scheduler, timeout="15s") if scheduler else Client(**local)
     except OSError as error:
@@ -112,6 +115,12 @@ def run_on_cluster(
         futures = [client.submit(run_task, absolute(task), pure=False) for task in tasks]
         for future in as_completed(futures):
             yield future.result()
+
+
+def shared_out(task: Task, workers: int) -> Task:
+    """Return the task with its worker's share of the processor's threads."""
+    threads = task.request.threads or max(1, (os.cpu_count() or 1) // workers)
+    return replace(task, request=replace(task.request, threads=threads))
 
 
 def absolute(task: Task) -> Task:

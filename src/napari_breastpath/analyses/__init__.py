@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 from napari_breastpath.analyses.measuring import measure_result
@@ -45,6 +46,7 @@ def analyze(
     progress: ProgressCallback | None = None,
     stop: threading.Event | None = None,
     batch_size: int | None = None,
+    threads: int | None = None,
 ) -> Result:
     """Analyse one slide and write its result folder.
 
@@ -76,6 +78,8 @@ def analyze(
         Set it to stop soon; the result is then `partial` and can be gone on with.
     batch_size : int, optional
         Tiles a batch; by default what suits the device.
+    threads : int, optional
+        CPU threads of the network; by default the physical cores.
 
     Returns
     -------
@@ -96,6 +100,7 @@ def analyze(
         engine=engine,
         region=region,
         batch_size=batch_size,
+        threads=threads,
     )
     return analyze_request(slide, out, request, model, resume, progress, stop)
 
@@ -117,9 +122,9 @@ def analyze_request(
     bundle = (
         model if isinstance(model, ModelBundle) else load_model(model or default_model(request))
     )
-    opened = slide if isinstance(slide, Slide) else open_slide(slide)
-    job = Run(opened, bundle, request, progress or ignore_progress, stop, started)
-    return ANALYSES[request.analysis](job, Path(out), resume)
+    with nullcontext(slide) if isinstance(slide, Slide) else open_slide(slide) as opened:
+        job = Run(opened, bundle, request, progress or ignore_progress, stop, started)
+        return ANALYSES[request.analysis](job, Path(out), resume)
 
 
 def default_model(request: Request) -> str:

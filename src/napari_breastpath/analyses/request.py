@@ -47,8 +47,8 @@ class Request:
         Level-0 pixels; None is the whole slide.
     overlap : int
         Pixels that neighbouring tiles share, at the model's µm/px.
-    batch_size : int or None
-        Tiles a batch; None lets the device decide.
+    batch_size, threads : int or None
+        Tiles a batch and CPU threads of the network; None lets the machine decide.
     """
 
     analysis: str = "tumour"
@@ -61,6 +61,7 @@ class Request:
     region: Region | None = None
     overlap: int = OVERLAP_PX
     batch_size: int | None = None
+    threads: int | None = None
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():
@@ -107,7 +108,7 @@ def check_same(result: Result, request: Request, slide: Slide, bundle: ModelBund
     ]
     pairs += [
         (name, old["settings"].get(name), now[name])
-        for name in ("device", "engine", "batch_size")
+        for name in ("device", "engine", "batch_size", "threads")
         if now[name] not in ("auto", None)
     ]
     for name, then, wanted in pairs:

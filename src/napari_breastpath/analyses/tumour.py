@@ -251,9 +251,8 @@ def _predictor(job: Run, result: Result) -> Predictor:
     started = time.perf_counter()
     job.progress(Progress("model", 0, 1))
     settings, timing = result.record["settings"], result.record["timing_s"]
-    predictor = make_predictor(
-        job.bundle, settings["device"], settings["engine"], settings["batch_size"]
-    )
+    wanted = (settings[name] for name in ("device", "engine", "batch_size", "threads"))
+    predictor = make_predictor(job.bundle, *wanted)
     timing["model"] = round(time.perf_counter() - started, 3)
     return predictor
 

@@ -93,8 +93,8 @@ class Outcome:
     failures : list of str
         One line per tile that could not be had.
     seconds : dict
-        Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`normalize`) and in
-        the network (`network`).
+        Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`normalize`)
+        and in the network (`network`).
     """
 
     states: States

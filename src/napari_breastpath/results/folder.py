@@ -57,7 +57,7 @@ def set_aside(path: Path) -> Path | None:
 def _read_record(path: Path) -> dict[str, Any]:
     file = path / RECORD
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record: Any = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ResultError(path, f"no {RECORD} in it", "give a result folder") from None
     except (OSError, ValueError) as error:
@@ -67,7 +67,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         raise ResultError(file, f"lacks {', '.join(missing)}", "restore it or analyse again")
     if record["schema_version"] > SCHEMA_VERSION:
         raise ResultError(file, "written by a newer version", "update napari-breastpath")
-    return record
+    return dict(record)
 
 
 @dataclass

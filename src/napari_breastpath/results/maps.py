@@ -45,7 +45,7 @@ def _pooled(values: UInt8Array) -> UInt8Array:
     pad = [(0, 0)] * (values.ndim - 2) + [(0, n % 2) for n in values.shape[-2:]]
     padded = np.pad(values, pad) if any(b for _, b in pad) else values
     *lead, height, width = padded.shape
-    windows = padded.reshape(*lead, height // 2, 2, width // 2, 2)
+    windows = padded.reshape((*lead, height // 2, 2, width // 2, 2))
     pooled: UInt8Array = windows.swapaxes(-3, -2).reshape(*lead, height // 2, width // 2, 4)
     return pooled
 
@@ -55,7 +55,8 @@ def halve_mean(values: UInt8Array) -> UInt8Array:
     windows = _pooled(values)
     known = np.maximum(np.count_nonzero(windows, axis=-1), 1)
     total = windows.sum(axis=-1, dtype=np.uint16)
-    return ((total + known // 2) // known).astype(np.uint8)
+    mean: UInt8Array = ((total + known // 2) // known).astype(np.uint8)
+    return mean
 
 
 def halve_max(values: UInt8Array) -> UInt8Array:
