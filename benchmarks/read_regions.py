@@ -65,7 +65,7 @@ def write_slide(path: Path, size: int, tile: int) -> None:
                 shape=(side, side, 3),
                 dtype=np.uint8,
                 tile=(tile, tile),
-                photometric="ycbcr",
+                photometric="rgb",
                 compression="jpeg",
                 compressionargs={"level": 80},
                 subfiletype=int(reduced > 0),

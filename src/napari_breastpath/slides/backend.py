@@ -90,8 +90,10 @@ def reading(path: Path, doing: str, advice: str = INCOMPLETE) -> Iterator[None]:
     except BreastPathError:
         raise
     except Exception as error:
-        cause = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise SlideError(path, f"{doing} ({cause[0][:160]})", advice) from error
+        cause = (str(error).strip().splitlines() or [""])[0][:160]
+        # The text of a KeyError is a bare key: its name says more.
+        cause = cause if " " in cause else f"{type(error).__name__} {cause}".strip()
+        raise SlideError(path, f"{doing} ({cause})", advice) from error
 
 
 def dtype_of(channels: int) -> np.dtype[Any]:

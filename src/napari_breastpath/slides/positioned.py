@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
+from io import FileIO
 from pathlib import Path
 
 
 class PositionedFile:
-    """An open file without a current position.
+    """A file without a current position, opened when first read.
 
     Parameters
     ----------
@@ -16,23 +17,33 @@ class PositionedFile:
     """
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb", buffering=0)
+        self._path = path
+        self._file: FileIO | None = None
         self._lock = threading.Lock()
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; EOFError where the file ends before."""
-        data = self._read(offset, length)
+        data = self._read(self._open(), offset, length)
         if len(data) < length:
             raise EOFError(f"the file ends {length - len(data)} bytes too early")
         return data
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; reading opens it again."""
+        with self._lock:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
-    def _read(self, offset: int, length: int) -> bytes:
+    def _open(self) -> FileIO:
+        with self._lock:
+            if self._file is None:
+                self._file = self._path.open("rb", buffering=0)
+            return self._file
+
+    def _read(self, file: FileIO, offset: int, length: int) -> bytes:
         if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), length, offset)
+            return os.pread(file.fileno(), length, offset)
         with self._lock:  # Windows has no pread
-            self._file.seek(offset)
-            return self._file.read(length) or b""
+            file.seek(offset)
+            return file.read(length) or b""

@@ -7,6 +7,7 @@ caller's thread, so that threads share neither a file position nor a lock.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -35,6 +36,8 @@ APERIO_JPEG2000_YCBCR = 33003
 JPEG = (6, 7, 34892, 33007)
 # Entropy-coded JPEG never ends in a run of zeros: that is a hole of a broken copy.
 HOLE = bytes(64)
+BEYOND_THE_END = re.compile(r"invalid (?:page offset|value offset|offset to first page) (\d+)")
+SMALLEST_OFFSET = 8
 
 
 def open_tiff(path: Path) -> Backend:
@@ -45,15 +48,25 @@ def open_tiff(path: Path) -> Backend:
     SlideError
         In one line, whatever is wrong with the file.
     """
-    with quiet(), reading(path, "its TIFF headers cannot be read"):
-        import tifffile
+    with quiet() as complaints:
+        try:
+            with reading(path, "its TIFF headers cannot be read"):
+                found = _parse(path)
+        finally:
+            if is_cut_short(complaints):
+                raise SlideError(path, "the file ends before its own directory does", INCOMPLETE)
+    return _by_openslide(path, found) if isinstance(found, str) else found
 
-        with tifffile.TiffFile(path) as tif:
-            try:
-                return _by_tifffile(path, tif)
-            except UnsupportedPicture as error:
-                cause = str(error)
-    return _by_openslide(path, cause)
+
+def _parse(path: Path) -> Backend | str:
+    """Return what reads the file, or why tifffile's reading of it cannot be used."""
+    import tifffile
+
+    with tifffile.TiffFile(path) as tif:
+        try:
+            return _by_tifffile(path, tif)
+        except UnsupportedPicture as error:
+            return str(error)
 
 
 def _by_tifffile(path: Path, tif: Any) -> Backend:
@@ -71,7 +84,8 @@ def _by_tifffile(path: Path, tif: Any) -> Backend:
 def _by_openslide(path: Path, cause: str) -> Backend:
     from napari_breastpath.slides.openslide_backend import OpenSlideBackend, vendor_of
 
-    if vendor_of(path) is None:
+    # As generic-tiff OpenSlide would show one of many channels, or floats, as if they were RGB.
+    if vendor_of(path) in (None, "generic-tiff"):
         raise SlideError(path, f"this TIFF cannot be shown as a slide: {cause}", INCOMPLETE)
     return OpenSlideBackend(path)
 
@@ -281,16 +295,24 @@ def read_page(path: Path, index: int) -> NDArray[np.uint8]:
 
 
 @contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Iterator[list[str]]:
     """Keep tifffile's log lines of this thread from the user: what matters becomes an error."""
-    thread = threading.get_ident()
+    thread, complaints = threading.get_ident(), list[str]()
 
-    def other_thread(record: logging.LogRecord) -> bool:
+    def collect(record: logging.LogRecord) -> bool:
+        if record.thread == thread:
+            complaints.append(record.getMessage())
         return record.thread != thread
 
     logger = logging.getLogger("tifffile")
-    logger.addFilter(other_thread)
+    logger.addFilter(collect)
     try:
-        yield
+        yield complaints
     finally:
-        logger.removeFilter(other_thread)
+        logger.removeFilter(collect)
+
+
+def is_cut_short(complaints: list[str]) -> bool:
+    """Tell whether tifffile found pages or tag values to lie beyond the end of the file."""
+    found = (BEYOND_THE_END.search(line) for line in complaints)
+    return any(match and int(match.group(1)) >= SMALLEST_OFFSET for match in found)
