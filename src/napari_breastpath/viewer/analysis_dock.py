@@ -18,7 +18,7 @@ from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import jobs, planning, where, wording
 from napari_breastpath.viewer.analysis_panel import AnalysisPanel
 from napari_breastpath.viewer.closing import ClosingGuard
-from napari_breastpath.viewer.earlier_dialog import LEAVE, SHOW, ask_about
+from napari_breastpath.viewer.earlier_dialog import ANEW, LEAVE, SHOW, ask_about
 from napari_breastpath.viewer.identity import show_identity
 from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.model_card import ModelCard
@@ -211,7 +211,7 @@ class AnalysisDock(AnalysisPanel):
         slide = self._slide()
         changes: dict[str, Any] = {"region": self._region(slide), **advanced()}
         edited = self.outline.edited
-        if edited is not None and self.session.result is None:
+        if edited is not None:
             out = self.output_folder(slide)
             changes["tissue"] = str(planning.write_outline(edited, out, slide.path))
         return self.form.request(**changes)
@@ -234,7 +234,9 @@ class AnalysisDock(AnalysisPanel):
         answer = ask_about(before, self)
         if answer == LEAVE:
             return
-        run = before.request if answer == SHOW else request
+        if answer == ANEW:
+            self.session.close_result()
+        run = before.request if answer == SHOW and before.request else request
         self._running_slide = slide
         self.say("Starting …")
         self.bar.setRange(0, 0)
@@ -255,14 +257,16 @@ class AnalysisDock(AnalysisPanel):
         """Show what came out of a run, unless another slide is open by now."""
         if self._running_slide is self.session.slide:
             self.session.show_result(result)
-            if result.status in MEASURED:
-                self.session.measured.emit(result)
         self.say(outcome_text(result))
 
     def show_tissue(self) -> None:
         """Draw the outline of the tissue that would be, or was, analysed; it can be painted on."""
         try:
             slide, result = self._slide(), self.session.result
+            if self.outline.edited is not None:
+                self.outline.bring_to_front()
+                self.say("Edited by hand. To find the tissue anew, delete the layer first.")
+                return
             if result is not None and result.status in MEASURED:
                 self.outline.show(jobs.result_tissue(result), result, to_edit=True)
                 return

@@ -9,7 +9,6 @@ from qtpy.QtWidgets import (
     QProgressBar,
     QPushButton,
     QScrollArea,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -31,8 +30,9 @@ class AnalysisPanel(QWidget):
         super().__init__(parent)
         self.form = AnalysisForm()
         self.facts = compact_form()
-        self.open_button, self.open_menu = QToolButton(), QMenu(self)
+        self.open_button, self.other_button = QPushButton("Open slide…"), QPushButton("Other")
         self.label_button = QPushButton("Label…")
+        self.open_menu = QMenu(self)
         self.show_tissue_button = QPushButton("Show tissue")
         self.add_tissue_button = QPushButton("Analyse added tissue")
         self.folder_note, self.folder_button = note(), QPushButton("Change…")
@@ -47,10 +47,8 @@ class AnalysisPanel(QWidget):
         self.setMinimumWidth(DOCK_WIDTH_PX)
 
     def _dress(self) -> None:
-        self.open_button.setText("Open slide…")
-        self.open_button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        self.open_button.setSizePolicy(self.form.sizePolicy())
-        self.open_button.setMenu(self.open_menu)
+        self.other_button.setMenu(self.open_menu)
+        self.other_button.setToolTip("Open a slide that is a folder, or a result")
         self.label_button.setToolTip("Show the slide's label and macro image, to check identity")
         self.show_tissue_button.setToolTip("Draw the outline of the tissue; the brush changes it")
         self.add_tissue_button.setToolTip("Analyse what was painted onto the tissue, only that")
@@ -65,7 +63,7 @@ class AnalysisPanel(QWidget):
         tissue.addWidget(self.show_tissue_button, stretch=2)
         tissue.addWidget(self.add_tissue_button, stretch=3)
         results.addRow("Results in", beside(self.folder_note, self.folder_button))
-        column.addLayout(beside(self.open_button, self.label_button))
+        column.addLayout(beside(self.open_button, self.other_button, self.label_button))
         column.addLayout(self.facts)
         column.addWidget(self.form)
         column.addLayout(tissue)

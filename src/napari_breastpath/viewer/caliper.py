@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Points = NDArray[np.float64]
 ROLE = "caliper"
 TICK_PX, HALO_PX, LINE_PX, GAP_PX = 10.0, 6.0, 3.0, 8.0
-TEXT_PT, CHARACTER_PX, LINE_HEIGHT_PX = 12, 11.0, 24.0
+TEXT_PT, CHARACTER_PX, LINE_HEIGHT_PX = 12, 12.0, 24.0
 DARK, LIGHT = "#101018", "#ffe14d"
 LINES = 3
 """The line and a tick at each end; drawn twice, dark under light, to be seen on any stain."""

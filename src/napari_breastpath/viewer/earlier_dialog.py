@@ -34,8 +34,9 @@ def ask_about(before: Earlier, parent: QWidget | None = None) -> str:
     box.setWindowTitle("Breast analysis")
     box.setText(text)
     answers = {box.addButton("Analyse anew", QMessageBox.ButtonRole.ActionRole): ANEW}
-    if before.kind == FINISHED:
-        show = box.addButton("Show the result", QMessageBox.ButtonRole.AcceptRole)
+    if before.request is not None:
+        text = "Show the result" if before.kind == FINISHED else "Keep the earlier settings"
+        show = box.addButton(text, QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(show)
         answers[show] = SHOW
     box.addButton(QMessageBox.StandardButton.Cancel)

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_breastpath.core.errors import BreastPathError, PixelSizeError
 from napari_breastpath.results.folder import SUFFIX
 from napari_breastpath.slides import PATTERNS
-from napari_breastpath.viewer.dialogs import parent_window
+from napari_breastpath.viewer.dialogs import brief, parent_window
 from napari_breastpath.viewer.session import Session
 
 Say: TypeAlias = Callable[[str], object]
@@ -45,7 +45,7 @@ def open_path(viewer: ViewerModel, path: Path, say: Say = show_error) -> bool:
             return True
         return _open_slide(session, path)
     except BreastPathError as error:
-        say(str(error))
+        say(brief(error))
         return False
 
 

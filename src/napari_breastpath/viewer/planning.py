@@ -66,14 +66,15 @@ class Earlier:
     ----------
     kind : str
         `new` (there is none), `resumable`, `finished` (same settings) or `different`.
-    request : Request
-        The request to run: with the old threshold and specimen, which are measured anew afterwards.
+    request : Request or None
+        What to run in order to go on with it, threshold and specimen as they were (they are
+        measured anew afterwards); None where it cannot be gone on with.
     difference : str
         For `different`: in what.
     """
 
     kind: str
-    request: Request
+    request: Request | None
     difference: str = ""
 
 
@@ -84,17 +85,34 @@ def earlier(slide: Slide, bundle: ModelBundle, request: Request, out: Path) -> E
         return Earlier(NEW, request)
     try:
         old = load_result(path)
-        same = replace(
-            request,
-            threshold=old.record["settings"]["threshold"],
-            specimen=old.record["specimen"],
-        )
-        check_same(old, same, slide, bundle)
-    except (ResultError, UsageError) as error:
-        return Earlier(DIFFERENT, request, error.cause)
+    except ResultError as error:
+        return Earlier(DIFFERENT, None, error.cause)
     if old.status == "failed":
-        return Earlier(DIFFERENT, request, "it failed")
+        return Earlier(DIFFERENT, None, "failed")
+    threshold, specimen = old.record["settings"]["threshold"], old.record["specimen"]
+    same = replace(request, threshold=threshold, specimen=specimen)
+    difference = _difference(old, same, slide, bundle)
+    if difference:
+        return Earlier(DIFFERENT, _repeatable(old, slide, bundle), difference)
     return Earlier(FINISHED if old.status == "complete" else RESUMABLE, same)
+
+
+def _difference(old: Result, request: Request, slide: Slide, bundle: ModelBundle) -> str:
+    """Return in what an old result differs from a request, "" when in nothing."""
+    try:
+        check_same(old, request, slide, bundle)
+    except UsageError as error:
+        return error.cause
+    return ""
+
+
+def _repeatable(old: Result, slide: Slide, bundle: ModelBundle) -> Request | None:
+    """Return the request that an old result answers, None where it cannot be made again."""
+    try:
+        request = request_of(old)
+    except UsageError:
+        return None
+    return None if _difference(old, request, slide, bundle) else request
 
 
 def request_of(result: Result) -> Request:

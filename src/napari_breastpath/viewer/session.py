@@ -184,6 +184,11 @@ class Session:
         self.region = region_id
         go_to(self.viewer, feret_world(regions.loc[region_id], self.result.slide_mpp))
 
+    def close_result(self) -> None:
+        """Close the result and every layer of it; the slide stays."""
+        self._remove(x for x in self._ours() if "result" in tag(x))
+        self._forget_result()
+
     def close_slide(self) -> None:
         """Close the slide and every layer of ours."""
         self._remove(self._ours())

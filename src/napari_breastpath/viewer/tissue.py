@@ -43,6 +43,13 @@ class TissueOutline:
         layers.selection.active = layer if to_edit or active not in layers else active
         self._shown = tissue.mask.astype(bool)
 
+    def bring_to_front(self) -> None:
+        """Put the outline above all other layers and select it."""
+        layers, layer = self._session.viewer.layers, self._session.layer("tissue")
+        if layer is not None:
+            layers.move(layers.index(layer), len(layers))
+            layers.selection.active = layer
+
     @property
     def edited(self) -> NDArray[np.bool_] | None:
         """The mask as hands left it; None when there is no outline or nobody changed it."""

@@ -139,7 +139,7 @@ def headline(result: Result) -> list[tuple[str, str]]:
     where = f" · Feret, region {region}" if region else ""
     return [
         ("Longest extent", f"{length_mm(longest)}{where}"),
-        ("Major axis", f"{length_mm(regions.get('slide_major_axis_mm'))} · longest, by moments"),
+        ("Major axis", f"{length_mm(regions.get('slide_major_axis_mm'))} · by moments"),
         ("Tumour area", area_mm2(regions.get("total_area_mm2"))),
         ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
         ("Regions", str(regions.get("count", "–"))),
