@@ -77,9 +77,10 @@ def domain_warning(pixels: Rgb, reference: Mapping[str, Any] | None = None) -> s
 
 def _far_from_he(share: Floats) -> str | None:
     red, green, blue = share.T
-    eosin_like = float((green - np.maximum(red, blue) > EOSIN_MARGIN).mean())
+    is_magenta = green > MAGENTA_SHARE
+    is_eosin_like = (green - np.maximum(red, blue) > EOSIN_MARGIN) & ~is_magenta
     blue_green = float((red - green > BLUE_MARGIN).mean())
-    magenta = float((green > MAGENTA_SHARE).mean())
+    eosin_like, magenta = float(is_eosin_like.mean()), float(is_magenta.mean())
     if eosin_like >= MIN_EOSIN_LIKE and blue_green <= MAX_BLUE and magenta <= MAX_MAGENTA:
         return None
     return (
