@@ -12,6 +12,7 @@ from napari.settings import get_settings
 from npe2 import PluginManager
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMainWindow
 
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import preferences
@@ -27,7 +28,16 @@ def readers() -> None:
 
 
 @pytest.fixture
-def answered(qtbot: QtBot, request: pytest.FixtureRequest) -> int:
+def window(qtbot: QtBot) -> QMainWindow:
+    """Somewhere to ask."""
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    window.show()
+    return window
+
+
+@pytest.fixture
+def answered(qtbot: QtBot, window: QMainWindow, request: pytest.FixtureRequest) -> int:
     """The question, asked and answered with a click."""
     button: int = request.param
     box = preferences.ask_once()
@@ -59,6 +69,11 @@ def test_the_answer_is_remembered(answered: int) -> None:
     assert preferences.ask_once() is None
     saved = preferences.settings().config_path.read_text()
     assert "ask: false" in saved
+
+
+def test_without_a_window_nobody_is_asked() -> None:
+    assert preferences.ask_once() is None
+    assert preferences.should_ask()
 
 
 def test_readers_chosen_for_other_files_stay() -> None:

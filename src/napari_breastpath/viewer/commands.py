@@ -9,6 +9,7 @@ from napari.utils.notifications import show_info
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.viewer import navigate
+from napari_breastpath.viewer.dialogs import brief
 from napari_breastpath.viewer.session import ROLES, Session
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def _step_region(viewer: Viewer, step: int) -> None:
     try:
         regions = session.result.regions if session.result else None
     except BreastPathError as error:
-        show_info(str(error))
+        show_info(brief(error))
         return
     if regions is None or regions.empty:
         show_info("No regions yet." if regions is None else "No regions above the threshold.")

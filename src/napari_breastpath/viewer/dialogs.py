@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 from qtpy.QtWidgets import QApplication, QDialog, QMainWindow, QWidget
+
+from napari_breastpath.core.errors import BreastPathError
+
+
+def brief(error: BreastPathError) -> str:
+    """Return an error's line with the file's name only: a notification shows a few words."""
+    subject = error.subject.name if isinstance(error.subject, PurePath) else error.subject
+    return str(type(error)(subject, error.cause, error.advice))
 
 
 def parent_window() -> QWidget | None:

@@ -70,7 +70,7 @@ class PixelSizeDialog(QDialog):
         self.extent = QLabel()
         buttons = QDialogButtonBox.StandardButton
         self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
-        self._lay_out(why)
+        self._lay_out(f"{path.name}: {why}.")
         self.value.textChanged.connect(self._on_value_changed)
         self.objective.currentIndexChanged.connect(self._on_objective_changed)
         self.buttons.accepted.connect(self.accept)
@@ -83,11 +83,8 @@ class PixelSizeDialog(QDialog):
         """µm/px (x, y) as typed, None while it is none."""
         return parse_pixel_size(self.value.text())
 
-    def _lay_out(self, why: str) -> None:
-        text = QLabel(
-            f"{why[:1].upper()}{why[1:]}.\n"
-            "Every length and area depends on it, so it is not guessed."
-        )
+    def _lay_out(self, question: str) -> None:
+        text = QLabel(f"{question}\nEvery length and area depends on it, so it is not guessed.")
         text.setWordWrap(True)
         form = QFormLayout(self)
         form.addRow(text)

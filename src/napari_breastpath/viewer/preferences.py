@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_breastpath.viewer.dialogs import parent_window, styled
+from napari_breastpath.viewer.dialogs import parent_window
 
 if TYPE_CHECKING:
     from qtpy.QtWidgets import QMessageBox
@@ -68,14 +68,15 @@ def ask_once() -> QMessageBox | None:
     Returns
     -------
     QMessageBox or None
-        The open question, None when there is nothing to ask.
+        The open question, None when there is nothing to ask or no window to ask in.
     """
-    if not should_ask():
+    parent = parent_window()
+    if parent is None or not should_ask():
         return None
     from qtpy.QtCore import Qt
     from qtpy.QtWidgets import QMessageBox
 
-    box = QMessageBox(parent_window())
+    box = QMessageBox(parent)
     box.setWindowTitle("Breast pathology")
     box.setText(f"<b>{QUESTION}</b>")
     box.setInformativeText(DETAILS)
@@ -85,6 +86,5 @@ def ask_once() -> QMessageBox | None:
     box.setEscapeButton(no)
     box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     box.buttonClicked.connect(lambda button: answer(button is yes))
-    styled(box)
     box.open()
     return box

@@ -110,11 +110,13 @@ def ask_for_slide(error: PixelSizeError) -> Slide | None:
 
 def refuse(error: BreastPathError, viewer: Viewer | None) -> list[Any]:
     """Say in one line why nothing is shown; without a window, raise it."""
-    from napari.utils.notifications import show_error
-
     if viewer is None:
         raise error
-    show_error(str(error))
+    from napari.utils.notifications import show_error
+
+    from napari_breastpath.viewer.dialogs import brief
+
+    show_error(brief(error))
     return NOTHING
 
 
