@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import SlideError
 from napari_breastpath.core.geometry import Level
-from napari_breastpath.slides.backend import Backend, Claim, Header, Pixels, reading
+from napari_breastpath.slides.backend import INCOMPLETE, Backend, Claim, Header, Pixels, reading
 from napari_breastpath.slides.pixel_size import is_deliberate_tag
 from napari_breastpath.slides.pixels import as_pixels
 
@@ -25,6 +25,8 @@ CHUNK_PX = 1024
 # Coarser densities in a PNG or JPEG come from scanners and print settings, not from microscopes.
 COARSEST_FLAT_UM = 5.0
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
+PNG_END = b"IEND"
+TAIL_BYTES = 2**16
 _BOMB_CHECK = threading.Lock()
 
 
@@ -92,6 +94,8 @@ def open_flat(path: Path, kind: str) -> FlatBackend:
         width, height = image.size
         channels = 1 if is_grey16(image) else 3
         header = Header(kind, density_claims(image), properties={"mode": image.mode})
+    if kind == "png" and PNG_END not in tail(path):
+        raise SlideError(path, "the file ends before its image does", INCOMPLETE)
     if width * height > MAX_FLAT_PX:
         raise SlideError(
             path,
@@ -100,6 +104,13 @@ def open_flat(path: Path, kind: str) -> FlatBackend:
             "convert it to a tiled pyramidal TIFF",
         )
     return FlatBackend(path, "pillow", header, (height, width), channels, partial(load_image, path))
+
+
+def tail(path: Path) -> bytes:
+    """Return the last part of a file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - TAIL_BYTES))
+        return file.read()
 
 
 def open_image(path: Path) -> Image:
