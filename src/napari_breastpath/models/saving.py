@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_breastpath.models.bundle import MANIFEST, WEIGHTS, ModelBundle
@@ -31,8 +30,7 @@ def save_model(bundle: ModelBundle, network: torch.nn.Module, half: bool = False
     ModelBundle
         With the new hash.
     """
-    import torch
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     bundle.folder.mkdir(parents=True, exist_ok=True)
     tensors = {
@@ -40,15 +38,15 @@ def save_model(bundle: ModelBundle, network: torch.nn.Module, half: bool = False
         for name, tensor in network.state_dict().items()
     }
     new = bundle.folder / f"{WEIGHTS}.new"
-    with torch.no_grad():
-        save_file(tensors, new)
+    new.write_bytes(save(tensors))
     os.replace(new, bundle.weights)
     written = dataclasses.replace(bundle, sha256=file_sha256(bundle.weights))
-    _write_text(bundle.folder / MANIFEST, manifest_json(written))
+    write_manifest(written)
     return written
 
 
-def _write_text(path: Path, text: str) -> None:
-    new = path.with_name(path.name + ".new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
+def write_manifest(bundle: ModelBundle) -> None:
+    """Write `model.json` into `bundle.folder`, whole or not at all."""
+    new = bundle.folder / f"{MANIFEST}.new"
+    new.write_text(manifest_json(bundle), encoding="utf-8")
+    os.replace(new, bundle.folder / MANIFEST)
