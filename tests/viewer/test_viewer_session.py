@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.layers._layer_actions import _duplicate_layer
 from napari.utils._proxies import PublicOnlyProxy
 from viewer_results import make_result
 
@@ -113,6 +114,18 @@ def test_deleting_the_slide_closes_everything_of_ours(
     viewer.layers.remove(session.slide_layer)
     assert (session.slide, session.result, len(viewer.layers)) == (None, None, 0)
     assert changes == [None]
+
+
+def test_a_copy_of_a_layer_belongs_to_the_user(
+    session: Session, viewer: ViewerModel, result: Result
+) -> None:
+    session.open_result(result.path)
+    viewer.layers.selection = {session.slide_layer, session.layer("probability")}
+    _duplicate_layer(viewer.layers)
+    assert sorted(roles(viewer)) == ["", "", "probability", "slide"]
+    for layer in [layer for layer in viewer.layers if not tag(layer)]:
+        viewer.layers.remove(layer)
+    assert session.slide is not None
 
 
 def test_clearing_all_layers_at_once(session: Session, viewer: ViewerModel, result: Result) -> None:

@@ -20,6 +20,7 @@ from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.viewer.layers import (
     MEASURED,
+    TAG,
     LayerData,
     LiveLayer,
     dress,
@@ -217,7 +218,9 @@ class Session:
         self._adopt(getattr(event.value, "__wrapped__", event.value))
 
     def _adopt(self, layer: Layer) -> None:
-        """Take note of a tagged layer, wherever it came from."""
+        """Take note of a tagged layer, wherever it came from; a copy by hand is none of ours."""
+        if layer.source.parent is not None:
+            layer.metadata.pop(TAG, None)
         whose = tag(layer)
         if not whose:
             return
