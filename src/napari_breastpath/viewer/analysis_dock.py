@@ -21,6 +21,7 @@ from napari_breastpath.viewer.closing import ClosingGuard
 from napari_breastpath.viewer.earlier_dialog import ANEW, LEAVE, SHOW, ask_about
 from napari_breastpath.viewer.identity import show_identity
 from napari_breastpath.viewer.layers import MEASURED
+from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.model_card import ModelCard
 from napari_breastpath.viewer.opening import (
     choose_result,
@@ -80,8 +81,8 @@ class AnalysisDock(AnalysisPanel):
         self.form.model_changed.connect(self._on_model)
         self.form.device_changed.connect(self._ask_device)
         self.runner.changed.connect(self._on_runner)
-        self.session.slide_changed.connect(self._on_slide)
-        self.session.result_changed.connect(self._on_result)
+        listen(self, self.session.slide_changed, self._on_slide)
+        listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
         self._bundles = list_models()

@@ -35,6 +35,7 @@ from napari_breastpath.viewer.form import (
     threshold_box,
 )
 from napari_breastpath.viewer.layers import MEASURED
+from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.region_table import RegionTable
 from napari_breastpath.viewer.runner import Runner
 from napari_breastpath.viewer.session import Session
@@ -115,8 +116,8 @@ class MeasurementsDock(QWidget):
         self.longest_button.clicked.connect(self.go_to_longest)
         self.table.chosen.connect(self.go_to)
         self.runner.changed.connect(self._on_runner)
-        self.session.result_changed.connect(self.show_result)
-        self.session.measured.connect(self._on_measured)
+        listen(self, self.session.result_changed, self.show_result)
+        listen(self, self.session.measured, self._on_measured)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Qt's hook: now there is a window to watch."""
