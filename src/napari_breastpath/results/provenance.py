@@ -65,6 +65,8 @@ def model_record(bundle: ModelBundle) -> dict[str, Any]:
         "version": bundle.version,
         "sha256": bundle.sha256,
         "mpp": bundle.mpp,
+        "tile_size": bundle.tile_size,
+        "output_stride": bundle.output_stride,
         "classes": [
             {"name": c.name, "color": list(c.color), "role": c.role} for c in bundle.classes
         ],
