@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,8 @@ from napari_breastpath.measure import (
 )
 from napari_breastpath.preprocess import tissue_pieces
 from napari_breastpath.results import Result
-from napari_breastpath.results.folder import FEATURES, GEOJSON, REGIONS
-from napari_breastpath.results.maps import ERASED
+from napari_breastpath.results.folder import FEATURES, GEOJSON, REGIONS, REPORT, REPORT_PDF
+from napari_breastpath.results.masks import bands, measured_mask, row_slices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,41 +49,12 @@ class Rasters:
     edited: NDArray[np.bool_]
 
 
-def model_mask(probability: UInt8Array, threshold: float, background: list[int]) -> UInt8Array:
-    """Return the model's own mask.
-
-    Parameters
-    ----------
-    probability : ndarray, uint8 (c, y, x)
-        0 not inferred, else max(1, round(255·p)).
-    threshold : float
-        One-class models: v/255 > threshold, strictly. Others take the likeliest class.
-    background : list of int
-        Channels whose pixels belong to no region.
-
-    Returns
-    -------
-    ndarray, uint8 (y, x)
-        0 nothing, k class k (1-based).
-    """
-    if len(probability) == 1:
-        above: UInt8Array = (probability[0] > threshold * 255).astype(np.uint8)
-        return above
-    best = probability.argmax(axis=0)
-    nothing = (probability.max(axis=0) == 0) | np.isin(best, background)
-    return np.where(nothing, 0, best + 1).astype(np.uint8)
-
-
-def corrected_mask(mask: UInt8Array, edits: UInt8Array) -> UInt8Array:
-    """Return `mask` with hands laid over it: painted k is k, erased is 0, untouched the model's."""
-    painted = np.where(edits == ERASED, 0, edits)
-    return np.where(edits == 0, mask, painted).astype(np.uint8)
-
-
 def measure_result(
     result: Result, threshold: float | None = None, specimen: str | None = None
 ) -> Result:
     """Measure a result from its map and edits, and write mask, tables, GeoJSON and record.
+
+    A report from before is removed: its numbers would no longer be the result's.
 
     Parameters
     ----------
@@ -111,6 +81,8 @@ def measure_result(
     rasters = _rasters(result, threshold)
     regions = _regions(result, rasters, specimen)
     features = _features(result)
+    for outdated in (REPORT, REPORT_PDF):
+        (result.path / outdated).unlink(missing_ok=True)
     result.write_table(REGIONS, regions.table)
     result.write_table(FEATURES, features.reset_index())
     _write_mask(result, rasters.mask)
@@ -126,12 +98,6 @@ def measure_result(
     return result
 
 
-def _bands(result: Result) -> Iterator[slice]:
-    chunk, height = result.map.chunk, result.lattice.height
-    for top in range(0, height, chunk):
-        yield slice(top, min(top + chunk, height))
-
-
 def _rasters(result: Result, threshold: float) -> Rasters:
     """Read the map by bands of rows and lay the edits over it."""
     shape = result.lattice.shape
@@ -141,16 +107,13 @@ def _rasters(result: Result, threshold: float) -> Rasters:
         np.zeros(shape, bool),
         np.zeros(shape, bool),
     )
-    background = [k for k, c in enumerate(result.classes) if c["role"] == "background"]
-    tissue, edits = result.map.label("tissue"), result.map.label("edits")
-    everything = slice(None)
-    for rows in _bands(result):
-        heat = result.map.probability.read(rows, everything)
-        hands = edits.read(rows, everything)
-        rasters.mask[rows] = corrected_mask(model_mask(heat, threshold, background), hands)
-        rasters.tissue[rows] = tissue.read(rows, everything) > 0
-        rasters.unread[rows] = rasters.tissue[rows] & (heat.max(axis=0) == 0)
-        rasters.edited[rows] = hands != 0
+    tissue = result.map.label("tissue")
+    for band in bands(result):
+        rows = band.rows
+        rasters.mask[rows] = measured_mask(band, result.classes, threshold)
+        rasters.tissue[rows] = tissue.read(rows, slice(None)) > 0
+        rasters.unread[rows] = rasters.tissue[rows] & (band.heat.max(axis=0) == 0)
+        rasters.edited[rows] = band.edits != 0
     return rasters
 
 
@@ -216,7 +179,7 @@ def _scores(features: pd.DataFrame) -> dict[str, Any]:
 
 def _write_mask(result: Result, mask: UInt8Array) -> None:
     label = result.map.label("mask")
-    for rows in _bands(result):
+    for rows in row_slices(result):
         label.write(rows.start, 0, mask[rows])
 
 

@@ -26,6 +26,7 @@ RECORD, MAP, REGIONS, FEATURES = (
     "features.csv",
 )
 GEOJSON, LOG = "regions.geojson", "run.log"
+REPORT, REPORT_PDF = "report.html", "report.pdf"
 REQUIRED = ("schema_version", "status", "slide", "analysis", "model", "map_mpp", "settings")
 
 

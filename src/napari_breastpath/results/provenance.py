@@ -70,4 +70,11 @@ def model_record(bundle: ModelBundle) -> dict[str, Any]:
         "classes": [
             {"name": c.name, "color": list(c.color), "role": c.role} for c in bundle.classes
         ],
+        "card": {
+            "intended_use": bundle.intended_use,
+            "training_data": bundle.training_data,
+            "metrics": dict(bundle.metrics),
+            "licence": bundle.licence,
+            "authors": list(bundle.authors),
+        },
     }

@@ -1,0 +1,94 @@
+"""The mask that is measured: the model's at a threshold, with hands laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.results.folder import Result
+from napari_breastpath.results.maps import ERASED
+
+UInt8Array: TypeAlias = NDArray[np.uint8]
+SCORED_ROLES = ("tumour", "invasive")
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Some rows of a result, uint8.
+
+    Attributes
+    ----------
+    rows : slice
+        Which rows of the map.
+    heat : ndarray (c, y, x)
+        Probabilities: 0 not inferred, else max(1, round(255·p)).
+    edits : ndarray (y, x)
+        What hands did: 0 untouched, k painted class k, 255 erased.
+    """
+
+    rows: slice
+    heat: UInt8Array
+    edits: UInt8Array
+
+
+def row_slices(result: Result) -> Iterator[slice]:
+    """Yield the rows of the map, one row of blocks after the other."""
+    chunk, height = result.map.chunk, result.lattice.height
+    for top in range(0, height, chunk):
+        yield slice(top, min(top + chunk, height))
+
+
+def bands(result: Result) -> Iterator[Band]:
+    """Yield the map and the edits by rows of blocks, so that memory does not grow with them."""
+    edits, everything = result.map.label("edits"), slice(None)
+    for rows in row_slices(result):
+        heat = result.map.probability.read(rows, everything)
+        yield Band(rows, heat, edits.read(rows, everything))
+
+
+def model_mask(probability: UInt8Array, threshold: float, background: list[int]) -> UInt8Array:
+    """Return the model's own mask.
+
+    Parameters
+    ----------
+    probability : ndarray, uint8 (c, y, x)
+        0 not inferred, else max(1, round(255·p)).
+    threshold : float
+        One-class models: v/255 > threshold, strictly. Others take the likeliest class.
+    background : list of int
+        Channels whose pixels belong to no region.
+
+    Returns
+    -------
+    ndarray, uint8 (y, x)
+        0 nothing, k class k (1-based).
+    """
+    if len(probability) == 1:
+        above: UInt8Array = (probability[0] > threshold * 255).astype(np.uint8)
+        return above
+    best = probability.argmax(axis=0)
+    nothing = (probability.max(axis=0) == 0) | np.isin(best, background)
+    return np.where(nothing, 0, best + 1).astype(np.uint8)
+
+
+def corrected_mask(mask: UInt8Array, edits: UInt8Array) -> UInt8Array:
+    """Return `mask` with hands laid over it: painted k is k, erased is 0, untouched the model's."""
+    painted = np.where(edits == ERASED, 0, edits)
+    return np.where(edits == 0, mask, painted).astype(np.uint8)
+
+
+def measured_mask(band: Band, classes: Sequence[Mapping[str, Any]], threshold: float) -> UInt8Array:
+    """Return what is measured of a band, uint8 (y, x): 0 nothing, k class k (1-based)."""
+    background = [k for k, kind in enumerate(classes) if kind["role"] == "background"]
+    return corrected_mask(model_mask(band.heat, threshold, background), band.edits)
+
+
+def scored_channels(classes: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
+    """Return the channels that count as tumour, else the first that is no background."""
+    scored = tuple(k for k, kind in enumerate(classes) if kind["role"] in SCORED_ROLES)
+    others = tuple(k for k, kind in enumerate(classes) if kind["role"] != "background")
+    return scored or others[:1] or (0,)
