@@ -146,4 +146,4 @@ def load_image(path: Path) -> Pixels:
         if is_grey16(image):
             return np.asarray(image).astype(np.uint16)[..., None]
         mode = "RGBA" if image.has_transparency_data else "RGB"
-        return as_pixels(np.asarray(image.convert(mode)))
+        return as_pixels(np.asarray(image if image.mode == mode else image.convert(mode)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -20,7 +20,7 @@ from napari_breastpath.slides.cache import ChunkCache
 from napari_breastpath.slides.detect import open_backend
 from napari_breastpath.slides.fingerprint import fingerprint
 from napari_breastpath.slides.pixel_size import both_axes, from_header, from_user
-from napari_breastpath.slides.resample import Axis, area_means, footprint
+from napari_breastpath.slides.resample import Axis, area_means
 from napari_breastpath.slides.window import read_window
 
 if TYPE_CHECKING:
@@ -222,12 +222,9 @@ class Slide:
         return out if self.channels == 3 else out[..., 0]
 
     def _block(self, level: int, rows: Axis, columns: Axis) -> Pixels:
-        shape = self.levels[level]
-        tall, wide = footprint(rows, shape.downsample_y), footprint(columns, shape.downsample_x)
-        source = read_window(
-            self.backend, self._cache, level, (tall.start, tall.stop), (wide.start, wide.stop)
-        )
-        return area_means(source, rows, columns, shape.downsample_y, shape.downsample_x)
+        scale = self.levels[level]
+        read = partial(read_window, self.backend, self._cache, level)
+        return area_means(read, rows, columns, scale.downsample_y, scale.downsample_x)
 
 
 def _blocks(axis: Axis, downsample: float) -> list[tuple[int, int]]:

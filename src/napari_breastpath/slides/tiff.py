@@ -32,6 +32,7 @@ MAX_CHUNK_BYTES = 64 * 2**20
 ASSOCIATED_ALPHA = 1
 WHITE_IS_ZERO = 0
 ACCEPTED_PHOTOMETRICS = (0, 1, 2, 6)
+YCBCR = 6
 APERIO_JPEG2000_YCBCR = 33003
 JPEG = (6, 7, 34892, 33007)
 # Entropy-coded JPEG never ends in a run of zeros: that is a hole of a broken copy.
@@ -108,6 +109,8 @@ def check_decodable(planes: tuple[Page, ...]) -> None:
     page = planes[0]
     if int(page.photometric) not in ACCEPTED_PHOTOMETRICS:
         raise UnsupportedPicture(f"its colours are stored as {page.photometric}")
+    if int(page.photometric) == YCBCR and int(page.compression) not in JPEG:
+        raise UnsupportedPicture("its colours are stored as YCbCr without JPEG")
     if page.bitspersample not in (8, 16) and page.dtype != np.uint16:
         raise UnsupportedPicture(f"{page.bitspersample} bits per sample are not read")
     try:
@@ -289,6 +292,7 @@ def read_page(path: Path, index: int) -> NDArray[np.uint8]:
         with tifffile.TiffFile(path) as tif:
             page = tif.pages[index]
             samples = page.asarray()
+            samples = np.moveaxis(samples, 0, -1) if page.axes == "SYX" else samples
             samples = samples if samples.ndim == 3 else samples[..., None]
             white_is_zero = int(page.photometric) == WHITE_IS_ZERO
         return as_rgb(as_pixels(samples, white_is_zero=white_is_zero))
