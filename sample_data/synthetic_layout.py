@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,6 +69,28 @@ def polygon_mask(
     toggles = np.zeros((height, width + 1), np.uint8)
     np.add.at(toggles, (rows, columns), 1)
     return (np.cumsum(toggles[:, :-1], axis=1, dtype=np.uint8) & 1).astype(bool)
+
+
+def paint(
+    target: NDArray[Any],
+    polygon: Polygon,
+    value: int,
+    x: int = 0,
+    y: int = 0,
+    step_x: float = 1.0,
+    step_y: float = 1.0,
+) -> None:
+    """Set those pixels of a window to `value` whose centre lies in the polygon.
+
+    `target` is the (height, width) window at x, y, in pixels of `step_x` × `step_y`.
+    """
+    step = np.array([step_x, step_y])
+    low = np.maximum(np.floor(polygon.min(axis=0) / step).astype(int) - (x, y), 0)
+    high = np.ceil(polygon.max(axis=0) / step).astype(int) - (x, y)
+    width, height = np.minimum(high, target.shape[::-1]) - low
+    if width > 0 and height > 0:
+        mask = polygon_mask(polygon, x + low[0], y + low[1], width, height, step_x, step_y)
+        target[low[1] : low[1] + height, low[0] : low[0] + width][mask] = value
 
 
 def feret_px(polygon: Polygon) -> float:

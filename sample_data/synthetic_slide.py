@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 import synthetic_textures as textures
 from napari_breastpath.core.geometry import Lattice
-from synthetic_layout import Layout, Mask, Polygon, feret_px, make_layout, polygon_mask
+from synthetic_layout import Layout, Mask, Polygon, feret_px, make_layout, paint
 from synthetic_textures import PERIOD_UM, Layer, Texture
 
 RGB = NDArray[np.uint8]
@@ -102,7 +102,7 @@ class SyntheticSlide:
         )
         for name, polygons in layers:
             for polygon in polygons:
-                _paint(found, polygon, x, y, TISSUE_LABELS[name])
+                paint(found, polygon, TISSUE_LABELS[name], x, y)
         return found
 
     def concentrations(self, x: int, y: int, width: int, height: int) -> tuple[Layer, Layer]:
@@ -170,16 +170,6 @@ def _feret_mm(polygon: Polygon, mpp: float) -> float:
     return round(feret_px(polygon) * mpp / 1000, 6)
 
 
-def _paint(found: NDArray[np.uint8], polygon: Polygon, x: int, y: int, label: int) -> None:
-    low = np.maximum(np.floor(polygon.min(axis=0)).astype(int) - (x, y), 0)
-    high = np.ceil(polygon.max(axis=0)).astype(int) - (x, y)
-    high = np.minimum(high, found.shape[::-1])
-    if (high <= low).any():
-        return
-    mask = polygon_mask(polygon, x + low[0], y + low[1], high[0] - low[0], high[1] - low[1])
-    found[low[1] : high[1], low[0] : high[0]][mask] = label
-
-
 def _periodic(layer: NDArray[Any], x: int, y: int, width: int, height: int) -> tuple[Any, ...]:
     rows = (y + np.arange(height)) % layer.shape[0]
     return np.ix_(rows, (x + np.arange(width)) % layer.shape[1])
@@ -234,9 +224,7 @@ def outline_mask(polygons: Sequence[Any], lattice: Lattice) -> Mask:
     mask = np.zeros(lattice.shape, bool)
     for polygon in polygons:
         points = np.asarray(polygon, np.float64)
-        mask |= polygon_mask(
-            points, 0, 0, lattice.width, lattice.height, lattice.step_x, lattice.step_y
-        )
+        paint(mask, points, True, step_x=lattice.step_x, step_y=lattice.step_y)
     return mask
 
 

@@ -7,7 +7,7 @@ held out, never both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,12 +45,15 @@ class Field:
     image : (h, w, 3) uint8
     mask : (h, w) bool
         Tumour.
+    tissue : (h, w) bool
+        Where the stain is estimated, as inference does.
     """
 
     source: str
     slide: str
     image: RGB
     mask: Mask
+    tissue: Mask
 
 
 def synthetic_field(seed: int, stain: str, size: tuple[int, int] = SYNTHETIC_SIZE) -> Field:
@@ -59,21 +62,23 @@ def synthetic_field(seed: int, stain: str, size: tuple[int, int] = SYNTHETIC_SIZ
     picture = slide.render(0, 0, *size)
     image = np.asarray(Image.fromarray(picture).reduce(int(MPP / SYNTHETIC_MPP)))
     lattice = Lattice.over(*size, PixelSize(SYNTHETIC_MPP, SYNTHETIC_MPP), MPP)
-    return Field("synthetic", f"{seed}{stain}", image, outline_mask(slide.layout.nests, lattice))
+    nests, tissue = (outline_mask(p, lattice) for p in (slide.layout.nests, slide.layout.tissue))
+    return Field("synthetic", f"{seed}{stain}", image, nests, tissue)
 
 
-def _resampled(image: Path, mask: Path, mpp: float) -> tuple[RGB, Mask]:
+def _resampled(image: Path, mask: Path, mpp: float) -> tuple[RGB, Mask, Mask]:
     picture, truth = Image.open(image).convert("RGB"), Image.open(mask).convert("L")
     size = (round(picture.width * mpp / MPP), round(picture.height * mpp / MPP))
     share = np.asarray(truth.resize(size, Image.Resampling.BOX))
-    return np.asarray(picture.resize(size, Image.Resampling.BOX)), share >= 128
+    pixels = np.asarray(picture.resize(size, Image.Resampling.BOX))
+    return pixels, share >= 128, np.ones_like(share, bool)
 
 
 def bcss_field(data: Path, case: str) -> Field:
     """Return one region of the BCSS data set."""
     stem = data / "tumour_regions/bcss"
-    image, mask = _resampled(stem / f"{case}_image.jpg", stem / f"{case}_mask.png", BCSS_MPP)
-    return Field("bcss", case, image, mask)
+    paths = (stem / f"{case}_image.jpg", stem / f"{case}_mask.png")
+    return Field("bcss", case, *_resampled(*paths, BCSS_MPP))
 
 
 def tcga_fields(data: Path, patient: str) -> list[Field]:
@@ -100,8 +105,8 @@ def held_out_fields(data: Path) -> Iterator[tuple[str, list[Field]]]:
 
 
 def pixels_of(fields: list[Field]) -> RGB:
-    """Return all pixels of some fields, (n, 3)."""
-    return np.concatenate([field.image.reshape(-1, 3) for field in fields])
+    """Return all tissue pixels of some fields, (n, 3)."""
+    return np.concatenate([field.image[field.tissue] for field in fields])
 
 
 def normalized(fields: list[Field], target: dict[str, Any]) -> list[Field]:
@@ -111,4 +116,4 @@ def normalized(fields: list[Field], target: dict[str, Any]) -> list[Field]:
         own = [field for field in fields if field.slide == slide]
         normalizer = StainNormalizer.from_target(**target)
         changed[slide] = normalizer.fit_source(pixels_of(own))
-    return [Field(f.source, f.slide, changed[f.slide].transform(f.image), f.mask) for f in fields]
+    return [replace(f, image=changed[f.slide].transform(f.image)) for f in fields]
