@@ -130,15 +130,22 @@ class MeasurementsDock(QWidget):
         """Show a result's figures; of one that is not measured yet, say so."""
         measured = result if result is not None and result.status in MEASURED else None
         self._wanted = {}
-        self._fill(wording.headline(measured) if measured else [])
-        lines = wording.warning_lines(measured) if measured else []
+        self.say("" if measured else NOTHING_YET)
+        try:
+            self._show_figures(measured)
+        except BreastPathError as error:
+            self._show_figures(None)
+            self.complain(error)
+        self._show_choices(measured)
+        self._on_runner()
+
+    def _show_figures(self, result: Result | None) -> None:
+        self.table.show_result(result)
+        self._fill(wording.headline(result) if result else [])
+        lines = wording.warning_lines(result) if result else []
         self.warnings.setText("\n".join(f"⚠ {line}" for line in lines))
         self.warnings.setVisible(bool(lines))
-        self.table.show_result(measured)
-        self._show_choices(measured)
-        self.caliper.show_longest(measured)
-        self._on_runner()
-        self.say("" if measured else NOTHING_YET)
+        self.caliper.show_longest(result)
 
     def _fill(self, figures: Sequence[tuple[str, str]]) -> None:
         while self.figures.rowCount():

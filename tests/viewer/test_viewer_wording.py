@@ -1,0 +1,82 @@
+"""What is said on screen: figures with units, in a clinician's words."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+from viewer_measured import measured_result
+
+from napari_breastpath.core.geometry import PixelSize
+from napari_breastpath.core.progress import Progress
+from napari_breastpath.sample import sample_slide_path
+from napari_breastpath.slides import open_slide
+from napari_breastpath.viewer import wording
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(12.345, "12.35 mm"), (0.2, "0.200 mm"), (None, "–"), (math.nan, "–"), (0.0, "0.000 mm")],
+)
+def test_lengths(value: float | None, text: str) -> None:
+    assert wording.length_mm(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3.377, "3.38 mm²"), (0.02, "0.020 mm²"), (4e-6, "4 µm²"), (None, "–")]
+)
+def test_areas(value: float | None, text: str) -> None:
+    assert wording.area_mm2(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.2, "1 s"), (59, "59 s"), (60, "1 min 00 s"), (125, "2 min 05 s"), (4200, "1 h 10 min")],
+)
+def test_time_spans(seconds: float, text: str) -> None:
+    assert wording.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("progress", "text"),
+    [
+        (Progress("tissue", 0, 1), "Finding tissue …"),
+        (Progress("inference", 0, 1200), "Analysing: 0 of 1 200 tiles"),
+        (
+            Progress("inference", 200, 1200, 10.0),
+            "Analysing: 200 of 1 200 tiles · 10.0 tiles/s · 1 min 40 s left",
+        ),
+    ],
+)
+def test_progress(progress: Progress, text: str) -> None:
+    assert wording.progress_text(progress) == text
+
+
+def test_both_axes_are_named_where_they_differ() -> None:
+    assert wording.pixel_size(PixelSize(0.25, 0.25)) == "0.25 µm/px (from the file)"
+    assert wording.pixel_size(PixelSize(0.25, 0.5, "user")) == "0.25 × 0.5 µm/px (typed in)"
+
+
+def test_facts_of_a_slide() -> None:
+    with open_slide(sample_slide_path()) as slide:
+        facts = dict(wording.slide_facts(slide))
+    assert facts["Size"] == "2.6 × 1.9 mm (5 120 × 3 840 px)"
+    assert facts["Pixel size"] == "0.5 µm/px (from the file)"
+
+
+@pytest.mark.parametrize(
+    ("specimen", "category"),
+    [
+        ("node", "micrometastasis, > 0.2 to 2.0 mm (200-cell rule not evaluated)"),
+        ("unspecified", "for lymph nodes only"),
+    ],
+)
+def test_headline_of_a_result(tmp_path: Path, specimen: str, category: str) -> None:
+    with open_slide(sample_slide_path()) as slide:
+        result = measured_result(tmp_path, slide, specimen)
+    figures = dict(wording.headline(result))
+    assert figures["Longest extent"] == "0.825 mm · Feret, region 1"
+    assert figures["Tumour area"] == "0.200 mm²"
+    assert figures["Category"] == category
+    assert wording.warning_lines(result) == ["colours far from H&E"]

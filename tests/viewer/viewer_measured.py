@@ -1,0 +1,34 @@
+"""A measured result without a network: a map painted by hand, measured by the library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from viewer_results import make_result
+
+from napari_breastpath.analyses import Request, measure_result
+from napari_breastpath.results import Result
+from napari_breastpath.slides import Slide
+
+
+def measured_result(folder: Path, slide: Slide, specimen: str = "node") -> Result:
+    """Return a result with two regions at 4 µm/px: 0.8 × 0.2 mm at p = 0.9, 0.2 × 0.2 mm at 0.6."""
+    result = make_result(folder, slide=slide)
+    model = {"name": "painted", "version": "1", "sha256": "0" * 64}
+    result.save(
+        specimen=specimen,
+        settings=Request(specimen=specimen).settings(),
+        model=result.record["model"] | model,
+        warnings=["colours far from H&E"],
+        tiles={"total": 1, "done": 1, "skipped": 0, "failed": 0},
+    )
+    heat = np.zeros((1, *result.lattice.shape), np.uint8)
+    heat[0, 20:300, 20:300] = 1
+    heat[0, 100:150, 50:250] = round(0.9 * 255)
+    heat[0, 200:250, 50:100] = round(0.6 * 255)
+    result.map.probability.write(0, 0, heat)
+    result.map.label("tissue").write(0, 0, (heat[0] > 0).astype(np.uint8))
+    measure_result(result)
+    result.save(status="complete")
+    return result
