@@ -1,6 +1,7 @@
 """The errors a caller may want to catch, under the name the contract gives."""
 
 from napari_breastpath.core.errors import (
+    AnnotationError,
     BreastPathError,
     InferenceError,
     ModelError,
@@ -11,6 +12,7 @@ from napari_breastpath.core.errors import (
 )
 
 __all__ = [
+    "AnnotationError",
     "BreastPathError",
     "InferenceError",
     "ModelError",

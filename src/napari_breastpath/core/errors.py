@@ -42,5 +42,9 @@ class ResultError(BreastPathError):
     """A result folder is missing, malformed or belongs to another run."""
 
 
+class AnnotationError(BreastPathError):
+    """A file of annotations or labels is malformed, too large, or names what is not known."""
+
+
 class UsageError(BreastPathError):
     """A request that makes no sense, whatever the files (exit code 2 on the command line)."""
