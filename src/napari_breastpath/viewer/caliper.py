@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,6 +98,7 @@ class Caliper:
 
         self._session = session
         self._extent: Extent | None = None
+        self._viewer = ref(session.viewer)
         self._fit_soon = qdebounced(self._fit, timeout=80)
         session.viewer.scene.camera.events.zoom.connect(self._on_zoom)
 
@@ -156,6 +158,8 @@ class Caliper:
 
     def _fit(self) -> None:
         """Give lines, ticks and text their size on screen back after zooming."""
+        if self._viewer() is None:  # closed since the zoom
+            return
         layer = self._session.layer(ROLE)
         if layer is None or self._extent is None:
             return

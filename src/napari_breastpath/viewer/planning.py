@@ -28,8 +28,8 @@ NEW, RESUMABLE, FINISHED, DIFFERENT = "new", "resumable", "finished", "different
 
 def writable(folder: Path) -> bool:
     """Return whether files can be made in a folder, or in the one it would be made in."""
-    existing = next((f for f in (folder, *folder.parents) if f.is_dir()), None)
-    if existing is None or not os.access(existing, os.W_OK):
+    existing = next((f for f in (folder, *folder.parents) if f.exists()), None)
+    if existing is None or not existing.is_dir() or not os.access(existing, os.W_OK):
         return False
     try:
         with tempfile.TemporaryFile(dir=existing):
