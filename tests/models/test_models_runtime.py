@@ -110,7 +110,7 @@ def test_without_fast_engines_torch_runs_and_says_why(
     monkeypatch.setattr(runtime, "_installed", lambda engine: engine == "torch")
     predictor = make_predictor(small_bundle, CPU, "auto", threads=1)
     assert predictor.engine == "torch"
-    assert "openvino and onnxruntime not installed" in predictor.engine_reason
+    assert "onnxruntime and openvino not installed" in predictor.engine_reason
     with pytest.raises(InferenceError, match="not installed; pip install"):
         choose_engine("openvino", CPU)
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from napari_breastpath.core.errors import InferenceError
 
-ENGINES = ("openvino", "onnxruntime", "torch")
+# By their speed on the CPU. Two cores, batches of 8 tiles of 256 px, interleaved: 12.8, 15.1 and
+# 29.3 ms a tile with tumour-demo; 67, 67 and 84 ms with an FPN-ResNet34.
+ENGINES = ("onnxruntime", "openvino", "torch")
 INSTALL = 'pip install "napari-breastpath[cpu]"'
 
 
@@ -98,7 +100,7 @@ def _best_engine(device: Device) -> tuple[str, str]:
     for name in ENGINES:
         if _installed(name):
             others = f"; {' and '.join(missing)} not installed" if missing else ""
-            return name, f"the first of {', '.join(ENGINES)} that is here{others}"
+            return name, f"the fastest on a CPU that is installed{others}"
         missing.append(name)
     raise InferenceError("engines", "none is installed", INSTALL)
 
