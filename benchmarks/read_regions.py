@@ -24,7 +24,6 @@ from PIL import Image
 
 from napari_breastpath.slides import open_slide
 
-SLIDE_MPP = 0.2527
 REGION_PX = 512
 PATTERN_PX = 2048
 THUMBNAIL_PX = 1024
@@ -36,8 +35,11 @@ def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slide.tif"
-        write_slide(path, arguments.size, arguments.tile)
-        print(f"{arguments.size}² px at {SLIDE_MPP} µm/px, {path.stat().st_size / 1e6:.0f} MB")
+        write_slide(path, arguments.size, arguments.tile, arguments.slide_mpp)
+        print(
+            f"{arguments.size}² px at {arguments.slide_mpp} µm/px, "
+            f"{path.stat().st_size / 1e6:.0f} MB"
+        )
         for mpp in arguments.mpp:
             compare(f"{REGION_PX} px regions at {mpp} µm/px", *readers(path, mpp, arguments))
         compare("open + first thumbnail", lambda: open_ours(path), lambda: open_theirs(path))
@@ -48,18 +50,19 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--size", type=int, default=16384, help="side of the slide in px")
     parser.add_argument("--tile", type=int, default=256, help="side of the TIFF tiles in px")
+    parser.add_argument("--slide-mpp", type=float, default=0.2527, help="µm/px of level 0")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--overlap", type=float, default=0.0, help="shared part of regions, 0 to 1")
     parser.add_argument("--mpp", type=float, nargs="+", default=[0.5, 3.5])
     return parser.parse_args()
 
 
-def write_slide(path: Path, size: int, tile: int) -> None:
+def write_slide(path: Path, size: int, tile: int, mpp: float) -> None:
     """Write a pyramidal slide with cell-sized texture, as compressible as stained tissue is."""
     texture = stained(np.random.default_rng(0), PATTERN_PX)
     with tifffile.TiffWriter(path, bigtiff=True) as writer:
         for reduced in range(6):
-            side, resolution = size >> reduced, 1e4 / (SLIDE_MPP * 2**reduced)
+            side, resolution = size >> reduced, 1e4 / (mpp * 2**reduced)
             writer.write(
                 tiles(texture, side, tile),
                 shape=(side, side, 3),
@@ -104,7 +107,7 @@ def readers(
     path: Path, mpp: float, arguments: argparse.Namespace
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return two functions that read all regions, ours and OpenSlide's."""
-    step = mpp / SLIDE_MPP
+    step = mpp / arguments.slide_mpp
     corners = list(grid(arguments.size, REGION_PX * step, arguments.overlap))
 
     def ours() -> None:
