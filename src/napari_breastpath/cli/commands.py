@@ -137,12 +137,26 @@ def measure(args: Namespace) -> int:
     return OK
 
 
+def import_file(args: Namespace) -> int:
+    """Bring annotations or labels into a result and measure it again."""
+    from napari_breastpath.analyses import importing
+    from napari_breastpath.results import load_result
+
+    result = load_result(args.result)
+    done = importing.import_file(result, args.file, args.what, dict(args.classes or ()))
+    print(f"imported       {done.count} areas as {done.what}, {done.pixels} pixels of the map")
+    print("\n".join(summary(result)))
+    for note in done.notes:
+        complain(f"{args.file}: {note}")
+    return OK
+
+
 def export(args: Namespace) -> int:
     """Write a result in a foreign format."""
     from napari_breastpath.exchange.export import export_result
     from napari_breastpath.results import load_result
 
-    export_result(load_result(args.result), args.to, args.out)
+    export_result(load_result(args.result), args.to, args.out, fractional=args.fractional)
     print(args.out)
     return OK
 
@@ -227,6 +241,7 @@ def run(args: Namespace) -> int:
 COMMANDS = {
     "analyze": analyze,
     "measure": measure,
+    "import": import_file,
     "export": export,
     "models": models,
     "doctor": doctor,

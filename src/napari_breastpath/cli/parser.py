@@ -7,9 +7,11 @@ from pathlib import Path
 
 from napari_breastpath import __version__
 from napari_breastpath.core.geometry import Box
+from napari_breastpath.exchange.formats import FORMATS
 
 ANALYSES = ("tumour",)
-EXPORTS = ("geojson", "geojson.gz", "csv")
+IMPORTS = ("edits", "tissue", "regions")
+EXPORTS = tuple(FORMATS)
 
 
 def pixel_size(text: str) -> tuple[float, float]:
@@ -44,6 +46,14 @@ def positive(text: str) -> int:
     return value
 
 
+def renaming(text: str) -> tuple[str, str]:
+    """Read `NAME=CLASS`."""
+    name, sign, target = text.rpartition("=")
+    if not sign or not target:
+        raise argparse.ArgumentTypeError("give NAME=CLASS, NAME=erase or NAME=ignore")
+    return name, target
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of every command; each sets `command`."""
     parser = argparse.ArgumentParser(
@@ -54,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_analyze, _measure, _export, _models, _doctor, _demo, _view):
+    for add in (_analyze, _measure, _import, _export, _models, _doctor, _demo, _view):
         add(commands, common)
     return parser
 
@@ -113,6 +123,28 @@ def _measure(
     parser.add_argument("--specimen", choices=("node", "primary", "unspecified"))
 
 
+def _import(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    text = "Bring annotations or labels into a result and measure it again."
+    parser = _add(commands, common, "import", text)
+    add = parser.add_argument
+    add("result", type=Path, metavar="RESULT")
+    files = "GeoJSON, ASAP, ImageScope or CAMELYON file, label image or OME-Zarr labels"
+    add("file", type=Path, metavar="FILE", help=files)
+    ways = "paint over the mask, replace the tissue, or be the mask (default)"
+    add("--as", dest="what", choices=IMPORTS, help=ways)
+    mapping = "what a class of the file means: a class of the model, erase or ignore"
+    add(
+        "--class",
+        dest="classes",
+        type=renaming,
+        action="append",
+        metavar="NAME=CLASS",
+        help=mapping,
+    )
+
+
 def _export(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -120,6 +152,8 @@ def _export(
     parser.add_argument("result", type=Path, metavar="RESULT")
     parser.add_argument("--to", choices=EXPORTS, required=True, metavar="|".join(EXPORTS))
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
+    words = "dicom-seg: the probabilities instead of the mask"
+    parser.add_argument("--fractional", action="store_true", help=words)
 
 
 def _models(

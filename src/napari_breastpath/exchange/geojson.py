@@ -10,19 +10,23 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from napari_breastpath.core.errors import ResultError
 from napari_breastpath.measure import Regions, region_polygons
 from napari_breastpath.measure.outline import Polygon
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
+from napari_breastpath.results.folder import GEOJSON
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "napari-breastpath/region")
 COORDINATE_ORIGIN: Final = (
@@ -151,6 +155,17 @@ def features(
         yield _feature(known, outline, classes, fingerprint, provenance or {})
 
 
+@contextmanager
+def opened(draft: Path, compressed: bool) -> Iterator[IO[bytes]]:
+    """Open a file for writing; gzip without name or time, so that equal content is equal bytes."""
+    with draft.open("wb") as file:
+        if not compressed:
+            yield file
+            return
+        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+            yield packed  # type: ignore[misc]
+
+
 def write_features(write: Callable[[bytes], object], items: Iterable[Mapping[str, Any]]) -> None:
     """Hand a FeatureCollection to `write` (a binary file's), feature by feature."""
     write(b'{"type": "FeatureCollection", "features": [')
@@ -180,12 +195,8 @@ def write_geojson(
     items = features(
         labels, table, step, classes, fingerprint=fingerprint, provenance=provenance, origin=origin
     )
-    with whole(Path(path)) as draft, draft.open("wb") as file:
-        if Path(path).suffix != ".gz":
-            write_features(file.write, items)
-            return
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
-            write_features(packed.write, items)
+    with whole(Path(path)) as draft, opened(draft, Path(path).suffix == ".gz") as file:
+        write_features(file.write, items)
 
 
 def result_provenance(result: Result) -> dict[str, str]:
@@ -216,3 +227,26 @@ def write_result_geojson(path: Path, regions: Regions, result: Result) -> None:
         fingerprint=str(result.record["slide"].get("fingerprint", "")),
         provenance=result_provenance(result),
     )
+
+
+def regions_file(result: Result) -> Path:
+    """Return the path of a result's regions.geojson; `ResultError` where it is not written yet."""
+    path = result.path / GEOJSON
+    if not path.is_file():
+        cause = f"no {GEOJSON} yet"
+        raise ResultError(result.path, cause, "run `breastpath measure` on it")
+    return path
+
+
+def export_geojson(result: Result, path: Path) -> None:
+    """Copy a result's regions.geojson."""
+    source = regions_file(result)
+    with whole(path) as draft:
+        shutil.copyfile(source, draft)
+
+
+def export_geojson_gz(result: Result, path: Path) -> None:
+    """Copy a result's regions.geojson, compressed; the same input gives the same bytes."""
+    source = regions_file(result)
+    with source.open("rb") as plain, whole(path) as draft, opened(draft, True) as file:
+        shutil.copyfileobj(plain, file)
