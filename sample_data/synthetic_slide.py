@@ -40,6 +40,7 @@ NOISE_PERIOD = 997
 TILE = 256
 FIELD = 1024
 SHRINK = 4
+TEXTURES = ("stroma", "fat", "lymphoid", "duct", "tumour")
 TISSUE_LABELS = {"stroma": 1, "fat": 2, "lymphoid": 3, "duct": 4, "lumen": 5, "tumour": 6}
 
 
@@ -70,17 +71,19 @@ class SyntheticSlide:
 
     def __post_init__(self) -> None:
         layout = make_layout(self.seed, self.width, self.height, self.mpp)
-        size = round(PERIOD_UM / self.mpp)
-        makers = ("stroma", "fat", "lymphoid", "duct", "tumour")
-        tissues = {
-            name: getattr(textures, name)(np.random.default_rng([self.seed, 2, n]), size, self.mpp)
-            for n, name in enumerate(makers)
-        }
         rng = np.random.default_rng([self.seed, 3])
         noise = rng.normal(0, NOISE_SD, (NOISE_PERIOD, NOISE_PERIOD, 3)).astype(np.float32)
         object.__setattr__(self, "layout", layout)
-        object.__setattr__(self, "tissues", tissues)
+        object.__setattr__(self, "tissues", {})
         object.__setattr__(self, "noise", noise)
+
+    def texture(self, name: str) -> Texture:
+        """Return one tissue's texture, drawn when it is first seen."""
+        if name not in self.tissues:
+            rng = np.random.default_rng([self.seed, 2, TEXTURES.index(name)])
+            size = round(PERIOD_UM / self.mpp)
+            self.tissues[name] = getattr(textures, name)(rng, size, self.mpp)
+        return self.tissues[name]
 
     @property
     def stain_matrix(self) -> NDArray[np.float64]:
@@ -112,17 +115,17 @@ class SyntheticSlide:
         haematoxylin = np.zeros((height, width), np.float32)
         eosin = np.zeros((height, width), np.float32)
         present = set(np.unique(around).tolist())
-        seen = [n for n in self.tissues if TISSUE_LABELS[n] in present]
+        seen = [n for n in TEXTURES if TISSUE_LABELS[n] in present]
         window = (slice(margin, margin + height), slice(margin, margin + width))
         for name in seen:
-            tissue, here = self.tissues[name], around[window] == TISSUE_LABELS[name]
+            tissue, here = self.texture(name), around[window] == TISSUE_LABELS[name]
             rows, columns = _periodic(tissue.eosin, x, y, width, height)
             haematoxylin[here] = tissue.haematoxylin[rows, columns][here]
             eosin[here] = tissue.eosin[rows, columns][here]
         eosin *= self._unevenness(x, y, width, height)
         for name in seen:
             _add_nuclei(
-                self.tissues[name], around, TISSUE_LABELS[name], margin, (x, y), haematoxylin, eosin
+                self.texture(name), around, TISSUE_LABELS[name], margin, (x, y), haematoxylin, eosin
             )
         return haematoxylin, eosin
 
