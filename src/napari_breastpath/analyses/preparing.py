@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 from napari_breastpath.analyses.request import TISSUE_METHODS, Request
 from napari_breastpath.core.errors import ModelError, UsageError
 from napari_breastpath.core.geometry import Box, Lattice
-from napari_breastpath.exchange.masks import polygons_mask, read_mask
+from napari_breastpath.exchange.painting import Canvas, read_area
+from napari_breastpath.exchange.rasterise import polygons_mask
 from napari_breastpath.inference.engine import Normalizer
 from napari_breastpath.models import ModelBundle, StainTarget
 from napari_breastpath.preprocess import (
@@ -57,7 +59,9 @@ def find_tissue(slide: Slide, request: Request, lattice: Lattice) -> BoolArray:
     if request.tissue in TISSUE_METHODS:
         mask = tissue_mask(slide, mpp=lattice.mpp_x, method=request.tissue)
     else:
-        mask = read_mask(request.tissue, lattice)
+        size = slide.width, slide.height
+        canvas = Canvas(lattice, slide.mpp, size, slide.bounds_offset)
+        mask = read_area(Path(request.tissue), canvas).raster > 0
     return mask & region_mask(request.region, lattice) if request.region is not None else mask
 
 
@@ -88,6 +92,19 @@ def stored_tissue(result: Result, factor: int) -> BoolArray:
     """Return the tissue label on the map lattice made `factor` times coarser."""
     level = int(np.log2(factor))
     return np.asarray(result.map.label("tissue").levels[level][:]) > 0
+
+
+def erase_map(result: Result, removed: BoolArray, factor: int) -> None:
+    """Set the map to 0 where it is no longer analysed."""
+    probability, chunk = result.map.probability, result.map.chunk
+    for top in range(0, result.lattice.height, chunk):
+        rows = slice(top, min(top + chunk, result.lattice.height))
+        gone = removed[rows.start // factor : -(-rows.stop // factor)]
+        if gone.any():
+            fine = gone.repeat(factor, axis=0).repeat(factor, axis=1)
+            values = probability.read(rows, slice(None))
+            fine = fine[: values.shape[1], : values.shape[2]]
+            probability.write(top, 0, np.where(fine, 0, values).astype(np.uint8))
 
 
 def analysed_area(tissue: BoolArray, lattice: Lattice) -> BoolArray:

@@ -15,6 +15,7 @@ from napari_breastpath.analyses.preparing import (
     BoolArray,
     analysed_area,
     check_resolution,
+    erase_map,
     find_tissue,
     fit_stain,
     make_normalizer,
@@ -144,7 +145,7 @@ def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
     plan = plan_addition(blocks, wanted, added, states)
     _reopen(result, plan)
     store_tissue(result, tissue, factor)
-    _erase(result, before & ~now, factor)
+    erase_map(result, before & ~now, factor)
     result.save(tissue_edited=True)
     return _infer_and_measure(job, result, _predictor(job, result), plan, states, now)
 
@@ -231,19 +232,6 @@ def _reopen(result: Result, plan: Plan) -> None:
         state[block] = 0
     result.map.block_state = state
     result.save(status="partial")
-
-
-def _erase(result: Result, removed: BoolArray, factor: int) -> None:
-    """Set the map to 0 where it is no longer analysed."""
-    probability, chunk = result.map.probability, result.map.chunk
-    for top in range(0, result.lattice.height, chunk):
-        rows = slice(top, min(top + chunk, result.lattice.height))
-        gone = removed[rows.start // factor : -(-rows.stop // factor)]
-        if gone.any():
-            fine = gone.repeat(factor, axis=0).repeat(factor, axis=1)
-            values = probability.read(rows, slice(None))
-            fine = fine[: values.shape[1], : values.shape[2]]
-            probability.write(top, 0, np.where(fine, 0, values).astype(np.uint8))
 
 
 def _predictor(job: Run, result: Result) -> Predictor:

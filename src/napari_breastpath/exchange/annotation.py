@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Final, TypeAlias
 
 import numpy as np
@@ -18,7 +17,6 @@ KINDS: Final = (*AREAS, "line", "point")
 MAX_COORDINATE_PX: Final = 1e8
 """Beyond any slide; a number greater than this is a mistake in the file."""
 ELLIPSE_CORNERS: Final = 180
-NOTHING: Final[Mapping[str, float]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +53,7 @@ class Annotation:
     id: str = ""
     exclusion: bool = False
     object_type: str = "annotation"
-    measurements: Mapping[str, float] = field(default=NOTHING)
+    measurements: Mapping[str, float] = field(default_factory=dict)
     color: tuple[int, int, int] | None = None
     place: str = ""
 

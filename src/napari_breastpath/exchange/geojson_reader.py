@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from napari_breastpath.exchange.annotation import (
-    NOTHING,
     Annotation,
     Part,
     ellipse_ring,
@@ -124,7 +123,7 @@ def _measurements(value: Any) -> Mapping[str, float]:
     else:
         pairs = list(value.items()) if isinstance(value, Mapping) else []
     numbers = {str(k): float(v) for k, v in pairs if isinstance(v, int | float)}
-    return {k: v for k, v in numbers.items() if math.isfinite(v)} or NOTHING
+    return {k: v for k, v in numbers.items() if math.isfinite(v)}
 
 
 def _annotations(geometry: Any, facts: dict[str, Any], place: str) -> Iterator[Annotation]:

@@ -150,6 +150,23 @@ def paint(
     return raster, missed
 
 
+def polygons_mask(rings: Iterable[Vertices], lattice: Lattice) -> BoolArray:
+    """Return the lattice pixels whose centres lie in any of some rings, bool (y, x).
+
+    Parameters
+    ----------
+    rings : iterable of ndarray, float (n, 2)
+        Corners (x, y) in level-0 px, closed or not.
+    lattice : Lattice
+    """
+    mask = np.zeros(lattice.shape, bool)
+    for ring in rings:
+        window = fill_ring(ring, lattice)
+        if window is not None:
+            mask[window.index] |= window.inside
+    return mask
+
+
 def painting_order(
     areas: Sequence[tuple[Annotation, int]], erased: int
 ) -> list[tuple[Annotation, int]]:
