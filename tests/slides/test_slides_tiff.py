@@ -200,3 +200,25 @@ def test_a_hole_in_a_jpeg_tile_is_an_error_not_grey(tmp_path: Path) -> None:
         file.write(bytes(count - count // 2))
     with pytest.raises(SlideError, match="ends in zeros"):
         open_slide(path, mpp=1).read(0, 0, 10, 10)
+
+
+@pytest.mark.parametrize(("photometric", "noted"), [("rgb", False), ("ycbcr", True)])
+def test_rgb_in_jpegs_marked_ycbcr_is_shown_as_rgb(
+    photometric: str, noted: bool, tmp_path: Path
+) -> None:
+    rgb = np.full((600, 700, 3), (226, 208, 228), np.uint8)
+    rgb[100:400, 100:400] = (150, 70, 160)
+    path = tmp_path / "marked.tif"
+    tifffile.imwrite(path, rgb, photometric=photometric, compression="jpeg", tile=(256, 256))
+    with open_slide(path, mpp=0.5) as slide:
+        assert ("colours" in slide.properties) == noted
+        assert np.abs(slide.read(0, 0, 700, 600).astype(int) - rgb).mean() < 3
+
+
+def test_vivid_colours_are_still_believed(tmp_path: Path) -> None:
+    rgb = np.random.default_rng(0).integers(0, 2, (512, 512, 3)).astype(np.uint8) * 255
+    rgb = rgb.repeat(8, axis=0).repeat(8, axis=1)[:512, :512]
+    path = tmp_path / "vivid.tif"
+    tifffile.imwrite(path, rgb, photometric="rgb", compression="jpeg", tile=(256, 256))
+    with open_slide(path, mpp=0.5) as slide:
+        assert "colours" not in slide.properties

@@ -11,7 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -25,6 +25,7 @@ from napari_breastpath.slides.backend import INCOMPLETE, Backend, Header, Pixels
 from napari_breastpath.slides.flat import MAX_FLAT_PX, FlatBackend
 from napari_breastpath.slides.pixels import as_pixels, as_rgb, channels_of
 from napari_breastpath.slides.positioned import PositionedFile
+from napari_breastpath.slides.tiff_colours import believe_samples
 from napari_breastpath.slides.tiff_header import associated_names, read_header
 from napari_breastpath.slides.tiff_pages import Layout, Page, UnsupportedPicture, layout
 
@@ -75,11 +76,21 @@ def _by_tifffile(path: Path, tif: Any) -> Backend:
         raise UnsupportedPicture("its tiles have to be placed by OpenSlide")
     pages = layout(tif)
     base = pages.levels[0]
+    header = with_colour_note(read_header(tif, pages), path, pages)
     check_decodable(base)
-    header = read_header(tif, pages)
     if len(pages.levels) == 1 and chunk_bytes(base[0]) > MAX_CHUNK_BYTES:
         return flat_tiff(path, base, header)
     return TiffBackend(path, pages, header)
+
+
+def with_colour_note(header: Header, path: Path, pages: Layout) -> Header:
+    """Return the header, saying so where the colours are not stored as the file claims."""
+    file = PositionedFile(path)
+    try:
+        note = believe_samples(pages, file)
+    finally:
+        file.close()
+    return replace(header, properties={**header.properties, "colours": note}) if note else header
 
 
 def _by_openslide(path: Path, cause: str) -> Backend:
