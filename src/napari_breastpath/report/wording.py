@@ -1,0 +1,87 @@
+"""The words and figures that people read: units always, plain terms."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from napari_breastpath.core.geometry import PixelSize
+
+RESEARCH_ONLY: Final = "Research use only. Not a medical device."
+NOTHING: Final = "–"
+CATEGORIES: Final = {
+    "negative": ("Negative", "no tumour region found"),
+    "ITC": ("Isolated tumour cells", "longest extent ≤ 0.2 mm"),
+    "micro": ("Micrometastasis", "longest extent > 0.2 mm and ≤ 2.0 mm"),
+    "macro": ("Macrometastasis", "longest extent > 2.0 mm"),
+}
+"""Title and meaning of each nodal category (AJCC 8)."""
+CATEGORY_RULE: Final = (
+    "AJCC 8 / CAP: the longest extent of the largest single focus decides; foci are not added up. "
+    "200-cell rule not evaluated."
+)
+STATUSES: Final = {
+    "complete": "complete",
+    "incomplete": "incomplete: part of the tissue could not be read",
+    "partial": "interrupted",
+    "failed": "failed",
+}
+MPP_SOURCES: Final = {
+    "header": "from the slide's header",
+    "user": "given by the user",
+    "magnification": "from the magnification given by the user",
+}
+
+
+def length_mm(value: float | None) -> str:
+    """Return a length in mm: two decimals from 1 mm on, three below."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    return f"{value:.2f} mm" if value >= 1 else f"{value:.3f} mm"
+
+
+def area_mm2(value: float | None) -> str:
+    """Return an area in mm², one too small for that in µm²."""
+    if value is None or not math.isfinite(value):
+        return NOTHING
+    if 0 < value < 0.001:
+        return f"{value * 1e6:.0f} µm²"
+    return f"{value:.2f} mm²" if value >= 1 else f"{value:.3f} mm²"
+
+
+def fraction(value: float | None) -> str:
+    """Return a probability or score with two decimals."""
+    return NOTHING if value is None or not math.isfinite(value) else f"{value:.2f}"
+
+
+def micrometres(x: float, y: float) -> str:
+    """Return µm/px, both axes where they differ."""
+    return f"{x:.4g} µm/px" if math.isclose(x, y, rel_tol=1e-3) else f"{x:.4g} × {y:.4g} µm/px"
+
+
+def pixel_size(mpp: PixelSize) -> str:
+    """Return µm/px and where it came from."""
+    return f"{micrometres(mpp.x, mpp.y)}, {MPP_SOURCES.get(mpp.source, mpp.source)}"
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return `1 region`, `1 204 regions`."""
+    return f"{count:,} ".replace(",", "\N{NO-BREAK SPACE}") + (
+        one if count == 1 else many or f"{one}s"
+    )
+
+
+def category_title(category: str | None) -> str:
+    """Return the full name of a nodal category, or that there is none."""
+    return CATEGORIES[category][0] if category in CATEGORIES else "No nodal category"
+
+
+def setting(value: Any) -> str:
+    """Return a value of result.json's `settings` on one line."""
+    if value is None:
+        return "not given"
+    if isinstance(value, dict):
+        return "; ".join(f"{name.replace('_', ' ')}: {setting(v)}" for name, v in value.items())
+    if isinstance(value, list):
+        return "(" + ", ".join(map(setting, value)) + ")"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
