@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from napari_breastpath.models import (
     ModelBundle,
     Normalization,
     Predictor,
+    StainTarget,
     load_model,
     make_predictor,
     save_model,
@@ -65,7 +66,7 @@ def new_bundle(folder: Path, fields: list[Field]) -> ModelBundle:
         "decoder_segmentation_channels": 64,
         "decoder_dropout": 0.2,
     }
-    stain = {"method": "vahadane", **target.to_dict()}
+    matrix, maxima = target.matrix.tolist(), target.max_concentration.tolist()
     return ModelBundle(
         folder=folder,
         name="tumour-demo",
@@ -77,7 +78,7 @@ def new_bundle(folder: Path, fields: list[Field]) -> ModelBundle:
         tile_size=TILE,
         output_stride=STRIDE,
         normalization=Normalization((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
-        stain=cast(Any, stain),
+        stain=StainTarget(method="vahadane", stain_matrix=matrix, max_concentration=maxima),
         threshold=0.5,
         training_data=TRAINING_DATA,
         metrics={},
@@ -87,6 +88,12 @@ def new_bundle(folder: Path, fields: list[Field]) -> ModelBundle:
         sha256="0" * 64,
         training_domain=domain_statistics(_evenly(fields)),
     )
+
+
+def stain_of(bundle: ModelBundle) -> StainTarget:
+    """Return the stain target, which this model has."""
+    assert bundle.stain is not None
+    return bundle.stain
 
 
 def _evenly(fields: list[Field]) -> RGB:
@@ -104,7 +111,7 @@ class Crops:
 
     def __init__(self, fields: list[Field], bundle: ModelBundle, seed: int) -> None:
         self.rng = np.random.default_rng(seed)
-        both = (fields, data.normalized(fields, cast(Any, bundle.stain)))
+        both = (fields, data.normalized(fields, stain_of(bundle)))
         self.pools = [
             {source: [f for f in pool if f.source == source] for source in SHARES} for pool in both
         ]
@@ -255,7 +262,7 @@ def evaluate(bundle: ModelBundle, shared: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     for name, fields in data.held_out_fields(shared / "data"):
         versions = {
-            "vahadane": data.normalized(fields, cast(Any, bundle.stain)),
+            "vahadane": data.normalized(fields, stain_of(bundle)),
             "none": fields,
         }
         figures[name] = {

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from napari_breastpath.core.geometry import Lattice, PixelSize
+from napari_breastpath.models import StainTarget
 from napari_breastpath.preprocess import StainNormalizer
 from synthetic_slide import STAINS, SyntheticSlide, outline_mask
 
@@ -109,7 +109,7 @@ def pixels_of(fields: list[Field]) -> RGB:
     return np.concatenate([field.image[field.tissue] for field in fields])
 
 
-def normalized(fields: list[Field], target: dict[str, Any]) -> list[Field]:
+def normalized(fields: list[Field], target: StainTarget) -> list[Field]:
     """Return the fields in the target's stain, one source matrix per slide, as inference does."""
     changed: dict[str, StainNormalizer] = {}
     for slide in {field.slide for field in fields}:
