@@ -21,7 +21,7 @@ from napari_breastpath.analyses.preparing import (
     stored_tissue,
     tissue_factor,
 )
-from napari_breastpath.core.errors import ResultError, UsageError
+from napari_breastpath.core.errors import AnnotationError, ResultError, UsageError
 from napari_breastpath.exchange.class_names import ClassNames
 from napari_breastpath.exchange.painting import Canvas, Painting, read_area, read_painting
 from napari_breastpath.results import Result
@@ -175,6 +175,8 @@ def _import_tissue(result: Result, path: Path, names: ClassNames) -> Imported:
     lattice = result.lattice.coarser(factor)
     painting = read_area(path, replace(Canvas.of(result), lattice=lattice), names)
     tissue = painting.raster > 0
+    if not tissue.any():
+        raise AnnotationError(path, "covers nothing of this slide", "give its tissue")
     before = analysed_area(stored_tissue(result, factor), lattice)
     now = analysed_area(tissue, lattice)
     added = now & ~before

@@ -37,8 +37,8 @@ def tissue_factor(map_mpp: float) -> int:
     return int(2 ** max(0, round(np.log2(TISSUE_MPP / map_mpp))))
 
 
-def check_resolution(slide: Slide, bundle: ModelBundle) -> list[str]:
-    """Return a warning where the slide must be enlarged for the model; beyond 1.5× raise.
+def check_slide(slide: Slide, bundle: ModelBundle) -> list[str]:
+    """Return what is odd about a slide for a model; raise where it is too coarse for it.
 
     Raises
     ------
@@ -49,9 +49,10 @@ def check_resolution(slide: Slide, bundle: ModelBundle) -> list[str]:
     if factor > MAX_UPSAMPLING:
         cause = f"{max(slide.mpp):g} µm/px is too coarse for {bundle.name} ({bundle.mpp:g} µm/px)"
         raise ModelError(slide.path, cause, "use a finer scan or another --model")
+    warnings = [slide.properties["colours"]] if "colours" in slide.properties else []
     if factor > 1.001:
-        return [f"slide enlarged {factor:.2f}× to the model's {bundle.mpp:g} µm/px"]
-    return []
+        warnings.append(f"slide enlarged {factor:.2f}× to the model's {bundle.mpp:g} µm/px")
+    return warnings
 
 
 def find_tissue(slide: Slide, request: Request, lattice: Lattice) -> BoolArray:

@@ -14,7 +14,7 @@ from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.analyses.preparing import (
     BoolArray,
     analysed_area,
-    check_resolution,
+    check_slide,
     erase_map,
     find_tissue,
     fit_stain,
@@ -104,7 +104,7 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
         Its `status` says whether every tissue tile was read.
     """
     check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
-    warnings = check_resolution(job.slide, job.bundle)
+    warnings = check_slide(job.slide, job.bundle)
     result = _open(job, out, resume, warnings)
     if job.started is not None:
         job.started(result)
@@ -275,7 +275,8 @@ def _infer_and_measure(
             normalizer,
         )
         outcome = run(work, plan, job.progress, job.stop)
-    _record_run(job, result, outcome, time.perf_counter() - started)
+        _warn(result, outcome, getattr(normalizer, "passed_through", 0))
+    _record_run(result, outcome, time.perf_counter() - started)
     if not outcome.stopped:
         started = time.perf_counter()
         job.progress(Progress("measure", 0, 1))
@@ -284,19 +285,27 @@ def _infer_and_measure(
     return result
 
 
-def _record_run(job: Run, result: Result, outcome: Outcome, seconds: float) -> None:
+def _warn(result: Result, outcome: Outcome, passed_through: int) -> None:
+    """Add to the record what a reader should know of the run."""
+    warnings = list(result.record["warnings"])
+    if outcome.batch_size < result.record["settings"]["batch_size"]:
+        warnings.append(f"out of memory: batches of {outcome.batch_size} tiles instead")
+    if passed_through:
+        warnings.append(
+            f"{passed_through} tiles were too pale for StainTools, inferred as they are"
+        )
+    result.save(warnings=warnings)
+
+
+def _record_run(result: Result, outcome: Outcome, seconds: float) -> None:
     """Write down what the run did: tiles, times, failures."""
     count = {name: int((outcome.states == s).sum()) for name, s in _TILE_COUNTS.items()}
     timing = result.record["timing_s"]
     spent = {"inference": seconds} | outcome.seconds
     for stage, value in spent.items():
         timing[stage] = round(timing.get(stage, 0.0) + value, 3)
-    settings = result.record["settings"]
-    warnings = list(result.record["warnings"])
-    if outcome.batch_size < settings["batch_size"]:
-        warnings.append(f"out of memory: batches of {outcome.batch_size} tiles instead")
     tiles = {"total": outcome.states.size, **count}
-    result.save(tiles=tiles, timing_s=timing, warnings=warnings)
+    result.save(tiles=tiles, timing_s=timing)
     for line in outcome.failures:
         result.log(f"unread {line}")
     result.log(f"{'stopped' if outcome.stopped else 'inferred'}: {count['done']} tiles done")
@@ -306,9 +315,9 @@ _TILE_COUNTS = {"done": DONE, "skipped": SKIPPED, "failed": FAILED}
 
 
 def _finish(result: Result, outcome: Outcome, seconds: float) -> None:
-    failed = result.record["tiles"]["failed"]
+    failed, done = (result.record["tiles"][name] for name in ("failed", "done"))
     timing = result.record["timing_s"] | {"measure": round(seconds, 3)}
-    if failed and failed == failed + result.record["tiles"]["done"]:
+    if failed and not done:
         result.save(status="failed", timing_s=timing)
         first = outcome.failures[0] if outcome.failures else "see run.log"
         raise ResultError(result.path, f"no tile could be inferred ({first})", "check the slide")
