@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_breastpath import __version__
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.exchange.optional import needed
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
+from napari_breastpath.results.provenance import version
 from napari_breastpath.slides.dicom import series_of
 from napari_breastpath.slides.fingerprint import fingerprint
 
@@ -83,7 +83,7 @@ def equipment(result: Result) -> dict[str, Any]:
     return {
         "manufacturer": PROGRAM,
         "manufacturer_model_name": f"{PROGRAM} {result.record['analysis']}",
-        "software_versions": __version__,
+        "software_versions": version(PROGRAM) or "unknown",
         "device_serial_number": str(model.get("sha256", "none"))[:16],
     }
 

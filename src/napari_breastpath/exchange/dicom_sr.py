@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from napari_breastpath import __version__
 from napari_breastpath.exchange.dicom_source import (
     PROGRAM,
     SCHEME,
@@ -132,7 +131,7 @@ class _Report:
         )
 
     def own_code(self, value: str, meaning: str) -> Any:
-        return self.hd.sr.CodedConcept(value, SCHEME, meaning, __version__)
+        return self.hd.sr.CodedConcept(value, SCHEME, meaning)
 
     def content(self) -> Any:
         sr = self.hd.sr

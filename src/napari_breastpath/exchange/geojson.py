@@ -65,7 +65,8 @@ def qupath_name(name: str, role: str) -> str:
     return QUPATH_TUMOUR if role in ("tumour", "invasive") else name
 
 
-def _classification(name: str, classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def classification(name: str, classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return QuPath's classification of a class, which must have a colour."""
     known = next((kind for kind in classes if kind["name"] == name), None)
     if known is None:
         return {"name": name, "color": list(TUMOUR_RGB)}
@@ -113,7 +114,7 @@ def _feature(
         "properties": {
             "objectType": "annotation",
             "name": f"{name} {row['region_id']}",
-            "classification": _classification(name, classes),
+            "classification": classification(name, classes),
             "measurements": _measurements(row),
             "metadata": _metadata(row, provenance),
         },
