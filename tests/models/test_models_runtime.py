@@ -171,7 +171,14 @@ def test_a_missing_gpu_is_one_line() -> None:
         choose_device("cuda:1")
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA"),
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
+    ],
+)
 def test_running_out_of_memory_is_told_apart(
     small_bundle: ModelBundle, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,13 +192,29 @@ def test_running_out_of_memory_is_told_apart(
         predictor.predict(tiles(2))
 
 
-def test_other_failures_are_not_taken_for_memory(small_bundle: ModelBundle) -> None:
-    predictor = make_predictor(small_bundle, CPU, "torch", 2, threads=1)
+@pytest.mark.parametrize("engine", INSTALLED)
+def test_other_failures_are_not_taken_for_memory(small_bundle: ModelBundle, engine: str) -> None:
+    predictor = make_predictor(small_bundle, CPU, engine, 2, threads=1)
     with pytest.raises(InferenceError, match="the network failed") as caught:
         predictor.predict(torch.zeros((1, 50, 50, 3), dtype=torch.uint8))
     assert not isinstance(caught.value, OutOfMemory)
+    assert "\n" not in str(caught.value)
     with pytest.raises(ValueError, match="uint8"):
         predictor.predict(torch.zeros((1, 64, 64, 3)))
+
+
+@pytest.mark.parametrize("engine", [e for e in INSTALLED if e != "torch"])
+def test_a_damaged_graph_is_one_line_and_made_anew(
+    small_bundle: ModelBundle, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BREASTPATH_CACHE", str(tmp_path))
+    make_predictor(small_bundle, CPU, engine, threads=1)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"damaged")
+    with pytest.raises(InferenceError, match="refuses small") as caught:
+        make_predictor(small_bundle, CPU, engine, threads=1)
+    assert "\n" not in str(caught.value)
+    assert make_predictor(small_bundle, CPU, engine, threads=1).predict(tiles(1)).size
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import tempfile
@@ -51,7 +52,7 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
 
 def onnx_graph(bundle: ModelBundle) -> bytes:
     """Return `tile_network` as ONNX (input `tiles`, any batch size), kept in the user's cache."""
-    cached = cache_folder() / _cache_name(bundle)
+    cached = _cache_path(bundle)
     try:
         return cached.read_bytes()
     except OSError:
@@ -60,12 +61,19 @@ def onnx_graph(bundle: ModelBundle) -> bytes:
     return graph
 
 
-def _cache_name(bundle: ModelBundle) -> str:
+def forget_graph(bundle: ModelBundle) -> None:
+    """Remove the kept ONNX graph, so that the next run makes it anew."""
+    with contextlib.suppress(OSError):
+        _cache_path(bundle).unlink()
+
+
+def _cache_path(bundle: ModelBundle) -> Path:
     import torch
 
     numbers = (*bundle.normalization.mean, *bundle.normalization.std)
     transform = "-".join(f"{n:g}" for n in (bundle.tile_size, bundle.output_stride, *numbers))
-    return f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
+    name = f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
+    return cache_folder() / name
 
 
 def _export(bundle: ModelBundle) -> bytes:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import InferenceError
 from napari_breastpath.models.bundle import ModelBundle
-from napari_breastpath.models.graph import onnx_graph, tile_network
+from napari_breastpath.models.graph import forget_graph, onnx_graph, tile_network
 from napari_breastpath.models.runtime import Device, OutOfMemory, choose_device, choose_engine
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = NDArray[np.float32]
 Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
 CPU_BATCH, GPU_BATCH = 8, 32
+# How PyTorch on the CPU, ONNX Runtime and OpenVINO say it.
+NO_MEMORY_WORDS = ("can't allocate memory", "failed to allocate memory", "bad_alloc")
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,10 @@ def _failure(predictor: Predictor, count: int, error: Exception) -> InferenceErr
     import torch
 
     subject = f"{predictor.engine} on {predictor.device.name}"
-    no_memory = isinstance(error, torch.OutOfMemoryError | MemoryError)
-    if no_memory or "not enough memory" in str(error) or "can't allocate" in str(error):
+    text = str(error).lower()
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(
+        words in text for words in NO_MEMORY_WORDS
+    ):
         return OutOfMemory(subject, f"no memory for {count} tiles at once", "use smaller batches")
     return InferenceError(subject, f"the network failed ({error})", "try --engine torch")
 
@@ -125,6 +130,7 @@ def make_predictor(
     try:
         forward = _FORWARDS[name](bundle, place, threads)
     except (ImportError, RuntimeError) as error:
+        forget_graph(bundle)
         if engine != "auto" or name == "torch":
             cause = f"refuses {bundle.name} ({error})"
             raise InferenceError(f"engine {name}", cause, "try --engine torch") from error
@@ -156,15 +162,26 @@ def _onnxruntime_forward(bundle: ModelBundle, device: Device, threads: int) -> F
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        onnx_graph(bundle), options, providers=["CPUExecutionProvider"]
-    )
+    with _plain_errors():
+        session = onnxruntime.InferenceSession(
+            onnx_graph(bundle), options, providers=["CPUExecutionProvider"]
+        )
 
     def forward(batch: torch.Tensor) -> FloatArray:
-        values: FloatArray = session.run(None, {"tiles": batch.cpu().numpy()})[0]
+        with _plain_errors():
+            values: FloatArray = session.run(None, {"tiles": batch.cpu().numpy()})[0]
         return values
 
     return forward
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn ONNX Runtime's errors, which share no base but Exception, into RuntimeError."""
+    try:
+        yield
+    except Exception as error:
+        raise RuntimeError(str(error)) from error
 
 
 def _openvino_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
