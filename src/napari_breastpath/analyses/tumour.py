@@ -41,6 +41,7 @@ from napari_breastpath.inference import (
 )
 from napari_breastpath.inference.plan import States
 from napari_breastpath.models import ModelBundle, Predictor, make_predictor
+from napari_breastpath.report import report_or_warning
 from napari_breastpath.results import Result, create_result
 from napari_breastpath.results.folder import RECORD, result_path, set_aside
 from napari_breastpath.results.maps import DONE, FAILED, SKIPPED
@@ -282,6 +283,7 @@ def _infer_and_measure(
         job.progress(Progress("measure", 0, 1))
         measure_result(result)
         _finish(result, outcome, time.perf_counter() - started)
+        report_or_warning(result, job.slide)
     return result
 
 

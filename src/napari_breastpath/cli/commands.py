@@ -128,22 +128,27 @@ def _status_code(done: Done, result: Result) -> int:
 def measure(args: Namespace) -> int:
     """Measure a result again."""
     from napari_breastpath.analyses import measure_result
+    from napari_breastpath.report import report_or_warning
     from napari_breastpath.results import load_result
 
     result = load_result(args.result)
     if result.status == "partial":
         raise ResultError(result.path, "the run was interrupted", "run `breastpath analyze` again")
-    print("\n".join(summary(measure_result(result, args.threshold, args.specimen))))
+    measure_result(result, args.threshold, args.specimen)
+    report_or_warning(result)
+    print("\n".join(summary(result)))
     return OK
 
 
 def import_file(args: Namespace) -> int:
     """Bring annotations or labels into a result and measure it again."""
     from napari_breastpath.analyses import importing
+    from napari_breastpath.report import report_or_warning
     from napari_breastpath.results import load_result
 
     result = load_result(args.result)
     done = importing.import_file(result, args.file, args.what, dict(args.classes or ()))
+    report_or_warning(result)
     print(f"imported       {done.count} areas as {done.what}, {done.pixels} pixels of the map")
     print("\n".join(summary(result)))
     for note in done.notes:
@@ -159,6 +164,34 @@ def export(args: Namespace) -> int:
     export_result(load_result(args.result), args.to, args.out, fractional=args.fractional)
     print(args.out)
     return OK
+
+
+def report(args: Namespace) -> int:
+    """Write the report of every result, and one worklist of several."""
+    from napari_breastpath.report import write_worklist
+    from napari_breastpath.report.worklist import WORKLIST
+
+    done = [_write_report(path, args) for path in args.results]
+    results = [result for result, _ in done if result is not None]
+    if results and (len(args.results) > 1 or args.patients):
+        page = args.out / WORKLIST if args.out else None
+        print(write_worklist(results, page, args.patients))
+    return max(code for _, code in done)
+
+
+def _write_report(path: Path, args: Namespace) -> tuple[Result | None, int]:
+    """Return the result, None where it is none, and the exit code of its report."""
+    from napari_breastpath.report import write_report
+    from napari_breastpath.results import load_result
+
+    result = None
+    try:
+        result = load_result(path)
+        print(write_report(result, args.pdf, args.with_label))
+    except BreastPathError as error:
+        complain(error)
+        return result, WRONG_USAGE if isinstance(error, UsageError) else FAILED
+    return result, OK
 
 
 def models(args: Namespace) -> int:
@@ -243,6 +276,7 @@ COMMANDS = {
     "measure": measure,
     "import": import_file,
     "export": export,
+    "report": report,
     "models": models,
     "doctor": doctor,
     "demo": demo,

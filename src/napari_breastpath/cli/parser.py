@@ -64,7 +64,7 @@ def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_analyze, _measure, _import, _export, _models, _doctor, _demo, _view):
+    for add in (_analyze, _measure, _import, _export, _report, _models, _doctor, _demo, _view):
         add(commands, common)
     return parser
 
@@ -154,6 +154,20 @@ def _export(
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     words = "dicom-seg: the probabilities instead of the mask"
     parser.add_argument("--fractional", action="store_true", help=words)
+
+
+def _report(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "report", "Write the report of each result, a page to read.")
+    add = parser.add_argument
+    add("results", nargs="+", type=Path, metavar="RESULT")
+    table = "columns patient, slide[, node]: roll nodes up to patients on the worklist"
+    add("--patients", type=Path, metavar="CSV", help=table)
+    add("--pdf", action="store_true", help="report.pdf too")
+    add("--with-label", action="store_true", help="show the patient label and macro image")
+    where = "folder of worklist.html (several results); by default the one that holds them all"
+    add("--out", type=Path, metavar="DIR", help=where)
 
 
 def _models(

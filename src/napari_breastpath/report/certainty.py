@@ -50,6 +50,11 @@ def category_variants(result: Result) -> tuple[Variant, ...]:
     return (*_lengths(result), *_thresholds(result))
 
 
+def decisive_length_mm(result: Result) -> float:
+    """Return the longest Feret among the regions that have a say in the category, 0 for none."""
+    return _variant("", result.regions, _roles(result)).longest_mm
+
+
 def changed(variants: tuple[Variant, ...], category: str) -> tuple[Variant, ...]:
     """Return those that give another category."""
     return tuple(variant for variant in variants if variant.category != category)

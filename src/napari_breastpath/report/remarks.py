@@ -20,6 +20,14 @@ from napari_breastpath.results import Result
 
 WARNING, NOTE = "Warning", "Note"
 ANISOTROPY: Final = 0.01
+CUT_OFF: Final = (
+    ("touches_edge", "reaches the edge of the slide", "reach the edge of the slide"),
+    (
+        "touches_unread",
+        "borders on tissue that could not be read",
+        "border on tissue that could not be read",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ def remarks(result: Result, variants: tuple[Variant, ...]) -> list[Remark]:
         *_limits(result, variants),
         *_regions(result),
         *_hands(result),
-        *(Remark(WARNING, "Recorded during the analysis", str(w)) for w in _recorded(result)),
+        *(Remark(WARNING, "From the analysis", _sentence(text)) for text in _recorded(result)),
         *_pixel_size(result),
         *_specimen(result),
     ]
@@ -63,7 +71,13 @@ def is_demonstration(record: dict[str, Any]) -> bool:
 
 
 def _recorded(result: Result) -> list[str]:
-    return list(result.record.get("warnings", []))
+    return [str(text) for text in result.record.get("warnings", []) if str(text).strip()]
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a full stop at its end."""
+    text = text.strip()
+    return text[0].upper() + text[1:] + ("" if text.endswith((".", "!", "?")) else ".")
 
 
 def _model(result: Result) -> Iterator[Remark]:
@@ -122,19 +136,15 @@ def _regions(result: Result) -> Iterator[Remark]:
     if table.empty:
         return
     longest = table["region_id"] == result.record["regions"]["longest_feret_region"]
-    for column, where in (
-        ("touches_edge", "reach the edge of the slide"),
-        ("touches_unread", "border on tissue that could not be read"),
-    ):
+    for column, one, many in CUT_OFF:
         if not (number := _count(table, column)):
             continue
         decisive = _count(table[longest], column) > 0
-        text = f"{counted(number, 'region')} {where}: their lengths are lower bounds (≥)."
-        ending = " The longest region is one of them." if decisive else ""
-        kind = WARNING if decisive else NOTE
-        yield Remark(
-            kind, "Cut-off regions", text.replace("1 region reach", "1 region reaches") + ending
+        text = (
+            f"{counted(number, f'region {one}', f'regions {many}')}: lengths are lower bounds (≥)."
         )
+        ending = " The longest region is among them." if decisive else ""
+        yield Remark(WARNING if decisive else NOTE, "Cut-off regions", text + ending)
     if small := _count(table, "below_cell_size"):
         yield Remark(
             NOTE,
@@ -185,4 +195,4 @@ def _specimen(result: Result) -> Iterator[Remark]:
             "`breastpath measure RESULT --specimen node` gives the category.",
         )
     elif regions["category"] not in CATEGORIES and regions.get("note"):
-        yield Remark(NOTE, "Primary tumour", f"{regions['note'][0].upper()}{regions['note'][1:]}.")
+        yield Remark(NOTE, "Primary tumour", _sentence(regions["note"]))

@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_breastpath.core.errors import BreastPathError, ResultError
 from napari_breastpath.report import tables
-from napari_breastpath.report.certainty import Variant, category_variants
+from napari_breastpath.report.certainty import Variant, category_variants, decisive_length_mm
 from napari_breastpath.report.fields import Field, likeliest_fields
 from napari_breastpath.report.overview import (
     Frame,
@@ -151,6 +151,7 @@ def _facts(result: Result, variants: tuple[Variant, ...]) -> dict[str, Any]:
         "category": record["regions"]["category"],
         "longest": _longest(result),
         "variants": variants,
+        "decisive_mm": decisive_length_mm(result),
         "remarks": remarks(result, variants),
         "demonstration": is_demonstration(record),
         "rows": tables.region_rows(result),

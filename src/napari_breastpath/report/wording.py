@@ -6,6 +6,7 @@ import math
 from typing import Any, Final
 
 from napari_breastpath.core.geometry import PixelSize
+from napari_breastpath.measure.categories import ITC_MM, MICRO_MM
 
 RESEARCH_ONLY: Final = "Research use only. Not a medical device."
 NOTHING: Final = "–"
@@ -34,10 +35,16 @@ MPP_SOURCES: Final = {
 
 
 def length_mm(value: float | None) -> str:
-    """Return a length in mm: two decimals from 1 mm on, three below."""
+    """Return a length in mm: two decimals from 1 mm on, three below.
+
+    A length that would be rounded onto a category limit is given with four.
+    """
     if value is None or not math.isfinite(value):
         return NOTHING
-    return f"{value:.2f} mm" if value >= 1 else f"{value:.3f} mm"
+    text = f"{value:.2f}" if value >= 1 else f"{value:.3f}"
+    if float(text) in (ITC_MM, MICRO_MM) and float(text) != value:
+        text = f"{value:.4f}"
+    return f"{text} mm"
 
 
 def area_mm2(value: float | None) -> str:
