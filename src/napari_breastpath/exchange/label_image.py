@@ -65,7 +65,7 @@ class Labels:
         """Return all values but 0 that occur, in order."""
         found: set[int] = set()
         for _, band in self.bands():
-            found |= set(np.unique(band).tolist())
+            found |= set(_unique(band).tolist())
         return sorted(found - {0})
 
     def _take(self, wanted: NDArray[np.int64]) -> Ints:
@@ -79,6 +79,12 @@ class Labels:
             rows = wanted[inside] - low
             out[np.ix_(inside, columns)] = band[np.ix_(rows, self.columns[columns])]
         return out
+
+
+def _unique(values: Ints) -> NDArray[Any]:
+    if values.dtype == np.uint8:
+        return np.flatnonzero(np.bincount(values.reshape(-1), minlength=256))
+    return np.unique(values)
 
 
 def covering(array: Any, lattice: Lattice, size: tuple[int, int], path: Path) -> Labels:

@@ -112,7 +112,7 @@ def read_area(path: Path, canvas: Canvas, names: ClassNames | None = None) -> Pa
     The parameters and errors are those of `read_painting`; classes need not be known.
     """
     if not is_annotation_file(path):
-        return _covered_labels(path, _labels(path, canvas))
+        return _covered_labels(_labels(path, canvas))
     areas, notes = _areas(path, read_annotations(path, canvas.bounds_offset))
     valued = [(area, _covering(area, names or ClassNames(()))) for area in areas]
     painted = _painted(path, valued, notes, canvas)
@@ -191,10 +191,8 @@ def _painted_labels(path: Path, labels: Labels, names: ClassNames) -> Painting:
     return Painting(_look_up(labels, values), len(present))
 
 
-def _covered_labels(path: Path, labels: Labels) -> Painting:
+def _covered_labels(labels: Labels) -> Painting:
     present = labels.values()
-    if not present:
-        raise AnnotationError(path, "holds nothing but 0", "give labels of this slide")
     return Painting(_look_up(labels, dict.fromkeys(present, 1)), len(present))
 
 
@@ -223,6 +221,8 @@ def _meaning(value: int, name: str | None, names: ClassNames) -> int | None:
 def _look_up(labels: Labels, values: dict[int, int]) -> UInt8Array:
     """Replace every label value by its meaning, band by band."""
     raster = np.zeros((len(labels.rows), len(labels.columns)), np.uint8)
+    if not values:
+        return raster
     keys = np.array(sorted(values), np.int64)
     meanings = np.array([values[int(key)] for key in keys], np.uint8)
     for rows, band in labels.bands():
