@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -21,6 +23,7 @@ from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import preferences
 from napari_breastpath.viewer.analysis_dock import AnalysisDock
+from napari_breastpath.viewer.coordinates import world_placement
 from napari_breastpath.viewer.measurements_dock import MeasurementsDock
 from napari_breastpath.viewer.session import Session
 
@@ -67,18 +70,31 @@ class Window:
 
 
 @pytest.fixture
-def window(make_napari_viewer_proxy: Any, qtbot: Any, tmp_path: Path) -> Iterator[Window]:
-    viewer = make_napari_viewer_proxy(show=True)
-    preferences.answer(True)
-    docks = [
-        viewer.window.add_plugin_dock_widget("napari-breastpath", name)[1]
-        for name in ("Breast analysis", "Measurements")
-    ]
-    preferences.settings().results.folder = str(tmp_path)
-    held = Window(viewer, docks[0], docks[1], qtbot.waitUntil)
-    yield held
-    docks[0].runner.stop_and_let_go()
-    vars(held).clear()  # napari's fixture checks that nobody holds the window any more
+def open_window(
+    make_napari_viewer_proxy: Any, qtbot: Any, tmp_path: Path
+) -> Iterator[Callable[[], Window]]:
+    held: list[Window] = []
+
+    def make() -> Window:
+        viewer = make_napari_viewer_proxy(show=True)
+        preferences.answer(True)
+        preferences.settings().results.folder = str(tmp_path)
+        docks = [
+            viewer.window.add_plugin_dock_widget("napari-breastpath", name)[1]
+            for name in ("Breast analysis", "Measurements")
+        ]
+        held.append(Window(viewer, docks[0], docks[1], qtbot.waitUntil))
+        return held[-1]
+
+    yield make
+    for window in held:
+        window.analysis.runner.stop_and_let_go()
+        vars(window).clear()  # napari's fixture checks that nobody holds the window any more
+
+
+@pytest.fixture
+def window(open_window: Callable[[], Window]) -> Window:
+    return open_window()
 
 
 def answer(text: str) -> None:
@@ -87,7 +103,8 @@ def answer(text: str) -> None:
     def press() -> None:
         box = QApplication.activeModalWidget()
         if isinstance(box, QMessageBox):
-            next(b for b in box.buttons() if text in b.text()).click()
+            (*_, button) = [box.escapeButton(), *(b for b in box.buttons() if text in b.text())]
+            button.click()
         else:
             QTimer.singleShot(50, press)
 
@@ -140,31 +157,79 @@ def test_from_dropping_a_slide_to_cancelling_a_second_run(window: Window, tmp_pa
     assert measurements.table.model().rowCount() == 0
 
 
-def test_a_run_goes_on_after_the_window_was_closed(window: Window, tmp_path: Path) -> None:
+def test_a_run_goes_on_after_the_window_was_closed(
+    open_window: Callable[[], Window], tmp_path: Path
+) -> None:
+    window = open_window()
     window.analysis.open(sample_slide_path())
     window.analysis.run_button.click()
     window.wait_until(lambda: window.inferred() > 0, timeout=RUN_MS)
     window.viewer.close()
     assert window.idle()
     (path,) = tmp_path.glob("*.breastpath")
-    result = load_result(path)
-    assert result.status == "partial"
-    assert (result.map.tile_state == 1).sum() > 0
+    done = int((load_result(path).map.tile_state == 1).sum())
+    assert load_result(path).status == "partial"
+    assert done > 0
+
+    again = open_window()
+    again.analysis.open(path)
+    assert again.session.slide is not None
+    again.analysis.run_button.click()
+    again.wait_until(again.idle, timeout=RUN_MS)
+    result = again.session.result
+    assert result is not None
+    assert result.status == "complete"
+    assert again.inferred() > done
+    inferred = [line for line in (path / "run.log").read_text().splitlines() if "inferring" in line]
+    assert len(inferred) == 2
 
 
-def test_layers_deleted_by_hand_come_back(window: Window) -> None:
-    window.analysis.open(sample_slide_path())
-    window.analysis.form.choose(where="what I see")
-    window.session.viewer.scene.camera.zoom = 4
-    window.analysis.run_button.click()
-    window.wait_until(lambda: window.session.layer("probability") is not None, timeout=SHORT_MS)
-    window.session.viewer.layers.remove(window.session.layer("probability"))
+def test_deleted_layers_come_back_and_added_tissue_is_analysed_alone(window: Window) -> None:
+    session, analysis = window.session, window.analysis
+    analysis.open(sample_slide_path())
+    areas = session.viewer.add_shapes([[[300, 300], [900, 1000]]], **world_placement())
+    areas.selected_data = {0}
+    analysis.form.choose(where="selected shapes")
+    analysis.run_button.click()
+    window.wait_until(lambda: session.layer("probability") is not None, timeout=SHORT_MS)
+    session.viewer.layers.remove(session.layer("probability"))
     window.wait_until(window.idle, timeout=RUN_MS)
-    assert all(window.session.layer(role) is not None for role in OVERLAYS[:4])
+    assert all(session.layer(role) is not None for role in OVERLAYS[:4])
 
     for role in ("mask", "tissue"):
-        window.session.viewer.layers.remove(window.session.layer(role))
+        session.viewer.layers.remove(session.layer(role))
     answer("Show")
-    window.analysis.run_button.click()
+    analysis.run_button.click()
     window.wait_until(window.idle, timeout=SHORT_MS)
-    assert all(window.session.layer(role) is not None for role in OVERLAYS[:4])
+    assert all(session.layer(role) is not None for role in OVERLAYS[:4])
+
+    before = window.inferred()
+    analysis.add_tissue_button.click()
+    assert "the outline is unchanged" in analysis.status.text()
+    layer = session.layer("tissue")
+    layer.data[-60:-30, -60:-30] = 1
+    layer.refresh()
+    analysis.add_tissue_button.click()
+    window.wait_until(window.idle, timeout=RUN_MS)
+    assert before < window.inferred() <= before + 9
+    assert np.asarray(session.layer("tissue").data)[-60:-30, -60:-30].all()
+
+
+def test_another_slide_may_be_opened_while_one_is_analysed(window: Window, tmp_path: Path) -> None:
+    other = Path(shutil.copy(sample_slide_path(), tmp_path / "other.tif"))
+    with other.open("ab") as file:
+        file.write(b"another fingerprint")
+    window.analysis.open(sample_slide_path())
+    window.analysis.form.choose(where="what I see")
+    window.session.viewer.scene.camera.zoom = 2
+    window.analysis.run_button.click()
+    window.wait_until(lambda: window.session.layer("probability") is not None, timeout=SHORT_MS)
+    window.analysis.open(other)
+    assert window.session.result is None
+    window.wait_until(window.idle, timeout=RUN_MS)
+    assert window.session.slide.path == other
+    assert window.session.result is None
+    assert window.session.layer("probability") is None
+    assert "sample_slide.tif" in window.analysis.status.text()
+    (path,) = tmp_path.glob("*.breastpath")
+    assert load_result(path).status == "complete"

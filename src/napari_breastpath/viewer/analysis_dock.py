@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_breastpath.analyses import Request
+from napari_breastpath.analyses import DEFAULT_MODELS, Request
 from napari_breastpath.core.errors import BreastPathError, UsageError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.core.progress import Progress
@@ -85,8 +85,9 @@ class AnalysisDock(AnalysisPanel):
         listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
-        self._bundles = list_models()
-        self.form.set_models([(wording.model_line(b), b.name) for b in self._bundles])
+        self._bundles = tuple(b for b in list_models() if b.task == "segmentation")
+        models = [(wording.model_line(b), b.name) for b in self._bundles]
+        self.form.set_models(models, DEFAULT_MODELS[self.form.analysis.currentData()])
         self._on_model()
 
     # ------------------------------------------------------------------ what happens elsewhere
@@ -258,7 +259,10 @@ class AnalysisDock(AnalysisPanel):
         """Show what came out of a run, unless another slide is open by now."""
         if self._running_slide is self.session.slide:
             self.session.show_result(result)
-        self.say(outcome_text(result))
+            self.say(outcome_text(result))
+        else:
+            name = result.slide_path.name
+            self.say(f"{name}: {outcome_text(result)} The result is in {result.path}")
 
     def show_tissue(self) -> None:
         """Draw the outline of the tissue that would be, or was, analysed; it can be painted on."""

@@ -25,7 +25,7 @@ class ClosingGuard(QObject):
 
     def __init__(self, window: QWidget, runner: Runner) -> None:
         super().__init__(window)
-        self._window, self._runner = window, runner
+        self._runner = runner
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -39,5 +39,5 @@ class ClosingGuard(QObject):
         return False
 
     def _may_close(self) -> bool:
-        answer = QMessageBox.question(self._window, "Breast analysis", QUESTION)
+        answer = QMessageBox.question(self.parent(), "Breast analysis", QUESTION)
         return answer == QMessageBox.StandardButton.Yes
