@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -14,6 +14,7 @@ from napari_breastpath.results.masks import bands, measured_mask
 
 THRESHOLDS: Final = (0.3, 0.7)
 """Probabilities at which the mask is measured anew, beside the result's own threshold."""
+KEPT: Final = "category_variants"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +39,20 @@ def category_variants(result: Result) -> tuple[Variant, ...]:
     """Return the category of a node with its lengths a map pixel off, and at other thresholds.
 
     Thresholds are varied for models of one class only (others take the likeliest class). Hand edits
-    stay as they are. Empty where the specimen is no node.
+    stay as they are. Empty where the specimen is no node. What was found is kept in result.json
+    (`regions.category_variants`) until the result is measured again.
 
     Parameters
     ----------
     result : Result
         Measured.
     """
-    if result.record["specimen"] != "node":
-        return ()
-    return (*_lengths(result), *_thresholds(result))
+    regions = result.record["regions"]
+    if KEPT not in regions:
+        node = result.record["specimen"] == "node"
+        found = (*_lengths(result), *_thresholds(result)) if node else ()
+        result.save(regions=regions | {KEPT: [asdict(variant) for variant in found]})
+    return tuple(Variant(**kept) for kept in result.record["regions"][KEPT])
 
 
 def decisive_length_mm(result: Result) -> float:

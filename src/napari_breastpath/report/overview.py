@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.core.geometry import Lattice, PixelSize
-from napari_breastpath.measure import Polygon, region_polygons
+from napari_breastpath.measure import region_polygons
+from napari_breastpath.measure.outline import Ring
 from napari_breastpath.report.fields import Field
 from napari_breastpath.report.pictures import RGB, jpeg_uri, over_grey, shown_as_rgb
 from napari_breastpath.report.wording import length_mm
@@ -27,6 +28,7 @@ VIEW: Final = 1000.0
 THUMBNAIL_PX, HEAT_PX = 1500, 900
 TICK, LABEL_GAP, LETTER, CAPITAL = 13.0, 22.0, 17.0, 30.0
 BAR_SHARE: Final = 0.22
+TISSUE_UNITS, SMALL_TISSUE, SMALL_HOLE = 3.0, 150.0, 30.0
 BLANK: Final = 244
 
 
@@ -121,7 +123,7 @@ def make_overview(result: Result, slide: Slide | str, fields: Sequence[Field]) -
         frame,
         None if pixels is None else jpeg_uri(pixels),
         jpeg_uri(_heat_picture(result, frame, pixels)),
-        _outlines(result, "tissue", frame).get(1, ""),
+        _tissue_outline(result, frame),
         _class_outlines(result, frame),
         caliper_of(result, frame),
         scale_bar(frame),
@@ -160,21 +162,48 @@ def _level_for(result: Result, pixel_um: float) -> int:
     return max(fine, default=0)
 
 
-def _outlines(result: Result, label: str, frame: Frame) -> dict[int, str]:
-    """Return the SVG path of every value of a label, as fine as the picture shows."""
-    level = _level_for(result, VIEW / THUMBNAIL_PX * frame.unit_um)
+def _outlines(
+    result: Result, label: str, frame: Frame, unit_px: float, small: Callable[[float], bool]
+) -> dict[int, str]:
+    """Return the SVG path of every value of a label.
+
+    Parameters
+    ----------
+    unit_px : float
+        How fine: at most so many SVG units a pixel, if the label is that fine.
+    small : callable
+        Whether a ring is left out, from its area in square units (holes negative).
+    """
+    level = _level_for(result, unit_px * frame.unit_um)
     values = result.map.label(label).read(slice(None), slice(None), level)
     lattice = _levels(result)[level]
     step = lattice.step_x * frame.x, lattice.step_y * frame.y
-    return {value: path_data(parts) for value, parts in region_polygons(values, step).items()}
+    return {
+        value: path_data(ring for part in parts for ring in part if not small(_area(ring)))
+        for value, parts in region_polygons(values, step).items()
+    }
 
 
-def path_data(polygons: Iterable[Polygon]) -> str:
+def _area(ring: Ring) -> float:
+    """Return the signed area of a closed ring: positive for exteriors, with y down."""
+    x, y = ring[:, 0], ring[:, 1]
+    return float((x[:-1] * y[1:] - x[1:] * y[:-1]).sum() / 2)
+
+
+def _tissue_outline(result: Result, frame: Frame) -> str:
+    """Return the outline of tissue without the gaps and crumbs that only clutter an overview."""
+    outlines = _outlines(
+        result, "tissue", frame, TISSUE_UNITS, lambda area: abs(area) < SMALL_TISSUE
+    )
+    return outlines.get(1, "")
+
+
+def path_data(rings: Iterable[Ring]) -> str:
     """Return closed rings as SVG path data, with one decimal."""
-    return "".join(_ring_data(ring) for polygon in polygons for ring in polygon)
+    return "".join(map(_ring_data, rings))
 
 
-def _ring_data(ring: NDArray[np.float64]) -> str:
+def _ring_data(ring: Ring) -> str:
     """Return one ring, whose edges lie along x and y by turns, as horizontals and verticals."""
     texts = [(f"{x:.1f}", f"{y:.1f}") for x, y in ring]
     pairs = itertools.pairwise(texts[:-1])
@@ -183,7 +212,10 @@ def _ring_data(ring: NDArray[np.float64]) -> str:
 
 
 def _class_outlines(result: Result, frame: Frame) -> tuple[Shape, ...]:
-    paths = _outlines(result, "mask", frame)
+    # A region is never left out, however small; only small holes are.
+    paths = _outlines(
+        result, "mask", frame, VIEW / THUMBNAIL_PX, lambda area: -SMALL_HOLE < area < 0
+    )
     return tuple(
         Shape(paths[k], str(kind["name"]), "#{:02x}{:02x}{:02x}".format(*kind["color"]))
         for k, kind in enumerate(result.classes, 1)

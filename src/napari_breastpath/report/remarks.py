@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import pandas as pd
 
+from napari_breastpath.measure import CELL_AREA_UM2
 from napari_breastpath.report.certainty import Variant, changed
 from napari_breastpath.report.wording import (
     CATEGORIES,
@@ -19,6 +20,7 @@ from napari_breastpath.report.wording import (
 from napari_breastpath.results import Result
 
 WARNING, NOTE = "Warning", "Note"
+NEAR_LIMIT: Final = "Near a category limit"
 ANISOTROPY: Final = 0.01
 CUT_OFF: Final = (
     ("touches_edge", "reaches the edge of the slide", "reach the edge of the slide"),
@@ -115,16 +117,13 @@ def _limits(result: Result, variants: tuple[Variant, ...]) -> Iterator[Remark]:
     category = result.record["regions"]["category"]
     others = changed(variants, category) if category else ()
     if others:
-        cases = "; ".join(
-            f"{v.change}: {category_title(v.category).lower()}"
+        cases = ", ".join(
+            f"{v.change} → {category_title(v.category).lower()}"
             + (f" ({length_mm(v.longest_mm)})" if v.longest_mm else "")
             for v in others
         )
-        yield Remark(
-            WARNING,
-            "Near a category limit",
-            f"A small change would make it another category. {cases}.",
-        )
+        text = f"A small change would make it another category: {cases}."
+        yield Remark(WARNING, NEAR_LIMIT, text)
 
 
 def _count(table: pd.DataFrame, column: str) -> int:
@@ -146,11 +145,10 @@ def _regions(result: Result) -> Iterator[Remark]:
         ending = " The longest region is among them." if decisive else ""
         yield Remark(WARNING if decisive else NOTE, "Cut-off regions", text + ending)
     if small := _count(table, "below_cell_size"):
-        yield Remark(
-            NOTE,
-            "Regions smaller than one tumour cell",
-            f"{counted(small, 'region')} under 300 µm²: listed, but without a say in the category.",
-        )
+        text = f"{counted(small, 'region')} under {CELL_AREA_UM2:g} µm²: counted and marked"
+        if result.record["regions"]["category"]:
+            text += ", but without a say in the category"
+        yield Remark(NOTE, "Regions smaller than one tumour cell", f"{text}.")
 
 
 def _hands(result: Result) -> Iterator[Remark]:

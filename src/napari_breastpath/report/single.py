@@ -9,7 +9,12 @@ from typing import Any
 
 from napari_breastpath.core.errors import BreastPathError, ResultError
 from napari_breastpath.report import tables
-from napari_breastpath.report.certainty import Variant, category_variants, decisive_length_mm
+from napari_breastpath.report.certainty import (
+    Variant,
+    category_variants,
+    changed,
+    decisive_length_mm,
+)
 from napari_breastpath.report.fields import Field, likeliest_fields
 from napari_breastpath.report.overview import (
     Frame,
@@ -152,6 +157,7 @@ def _facts(result: Result, variants: tuple[Variant, ...]) -> dict[str, Any]:
         "longest": _longest(result),
         "variants": variants,
         "decisive_mm": decisive_length_mm(result),
+        "near_limit": bool(changed(variants, record["regions"]["category"])),
         "remarks": remarks(result, variants),
         "demonstration": is_demonstration(record),
         "rows": tables.region_rows(result),
@@ -171,14 +177,14 @@ def _longest(result: Result) -> str:
 
 
 def _pictures(result: Result, slide: Slide | str, with_label: bool) -> Pictures:
-    fields = likeliest_fields(result)
-    overview = make_overview(result, slide, fields)
     if isinstance(slide, str):
-        return Pictures(slide, overview, [], FIELD_MPP, [])
+        return Pictures(slide, make_overview(result, slide, []), [], FIELD_MPP, [])
+    views = [v for field in likeliest_fields(result) if (v := _view(result, slide, field))]
+    overview = make_overview(result, slide, [view.field for view in views])
     missing = "" if overview.picture else "the slide cannot be read"
-    views = [view for field in fields if (view := _view(result, slide, field))]
-    identity = _identity(slide) if with_label else []
-    return Pictures(missing, overview, views, field_mpp(slide), identity)
+    return Pictures(
+        missing, overview, views, field_mpp(slide), _identity(slide) if with_label else []
+    )
 
 
 def _identity(slide: Slide) -> list[tuple[str, str]]:

@@ -25,9 +25,9 @@ from napari_breastpath.results.folder import LOG
 
 MAX_REGIONS: Final = 25
 FLAGS: Final = {
-    "touches_edge": "reaches the slide's edge",
-    "touches_unread": "borders on unread tissue",
-    "below_cell_size": "smaller than a cell",
+    "touches_edge": "at the slide's edge",
+    "touches_unread": "beside unread tissue",
+    "below_cell_size": "below cell size",
     "edited": "corrected by hand",
 }
 SETTINGS: Final = (

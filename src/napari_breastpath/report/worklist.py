@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import quote
 
 from napari_breastpath.core.errors import ResultError, UsageError
+from napari_breastpath.report.certainty import category_variants
 from napari_breastpath.report.overview import extent_text, longest_region
 from napari_breastpath.report.page import render
 from napari_breastpath.report.patients import (
@@ -21,7 +22,7 @@ from napari_breastpath.report.patients import (
     read_patients,
     roll_up,
 )
-from napari_breastpath.report.remarks import is_demonstration
+from napari_breastpath.report.remarks import NEAR_LIMIT, WARNING, is_demonstration, remarks
 from napari_breastpath.report.tables import slide_name
 from napari_breastpath.report.wording import (
     NOTHING,
@@ -55,7 +56,6 @@ class Entry:
     slide: str
     patient: str
     status: str
-    warnings: Cell
     link: str = ""
     category: Cell = UNKNOWN
     longest: Cell = UNKNOWN
@@ -63,6 +63,7 @@ class Entry:
     tissue: Cell = UNKNOWN
     regions: Cell = UNKNOWN
     score: Cell = UNKNOWN
+    warnings: Cell = UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +161,9 @@ def _number(value: float, text: str) -> Cell:
 
 def _entry(result: Result, folder: Path, patient: str) -> Entry:
     record = result.record
-    warned = len(record.get("warnings", []))
-    status, warnings = STATUSES.get(result.status, result.status), Cell(str(warned), float(warned))
+    status = STATUSES.get(result.status, result.status)
     if "regions" not in record:
-        return Entry(slide_name(result), patient, status, warnings)
+        return Entry(slide_name(result), patient, status)
     regions, score = record["regions"], record["score"]["corrected"]["value"]
     category, row = regions["category"], longest_region(result)
     rank = SEVERITY.index(category) if category in SEVERITY else -1
@@ -171,7 +171,7 @@ def _entry(result: Result, folder: Path, patient: str) -> Entry:
         slide=slide_name(result),
         patient=patient,
         status=status,
-        warnings=warnings,
+        warnings=_warnings(result),
         link=_link(result, folder),
         category=Cell(category_title(category) if category else NOTHING, float(rank)),
         longest=_number(regions["longest_feret_mm"], extent_text(row) if row else "none"),
@@ -180,6 +180,13 @@ def _entry(result: Result, folder: Path, patient: str) -> Entry:
         regions=_number(regions["count"], str(regions["count"])),
         score=_number(score, fraction(score)),
     )
+
+
+def _warnings(result: Result) -> Cell:
+    """Return the number of warnings on a result's report, and whether one is about a limit."""
+    found = [r for r in remarks(result, category_variants(result)) if r.kind == WARNING]
+    near = any(remark.title == NEAR_LIMIT for remark in found)
+    return Cell(f"{len(found)}{', near a limit' if near else ''}", len(found) + near / 2)
 
 
 def _link(result: Result, folder: Path) -> str:
