@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
-export PYTHONWARNINGS ?= default
 
 .PHONY: demo view test check bench install install-dev system screenshots sample clean
 
