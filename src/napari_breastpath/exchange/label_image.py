@@ -19,6 +19,8 @@ from napari_breastpath.slides.flat import MAX_FLAT_PX, open_image
 Ints = NDArray[np.integer[Any]]
 MAX_ASPECT_ERROR: Final = 0.02
 BAND_ROWS: Final = 512
+MASK_SERIES: Final = "mask"
+"""Name of the image that is read of several in one OME-TIFF, such as ours."""
 ADVICE: Final = "give a PNG or TIFF of the whole slide, one whole number a pixel"
 
 
@@ -95,7 +97,8 @@ def covering(array: Any, lattice: Lattice, size: tuple[int, int], path: Path) ->
     array : array-like of int (y, x)
     lattice : Lattice
     size : (width, height)
-        Of the slide, in level-0 px. An array of the lattice's own shape is the lattice.
+        Of the slide, in level-0 px. An array of the lattice's own shape is the lattice; others
+        have the slide's proportions in pixels or, where these are not square, in µm.
     path : Path
         For messages.
 
@@ -107,8 +110,7 @@ def covering(array: Any, lattice: Lattice, size: tuple[int, int], path: Path) ->
     height, width = array.shape
     if (height, width) == lattice.shape:
         return Labels(array, np.arange(height), np.arange(width), path)
-    aspect = width * size[1] / (height * size[0])
-    if abs(aspect - 1) > MAX_ASPECT_ERROR + 2 / min(height, width, *lattice.shape):
+    if not any(_proportional((height, width), each) for each in (size[::-1], lattice.shape)):
         cause = f"{width} × {height} has not the proportions of the slide ({size[0]} × {size[1]})"
         raise AnnotationError(path, cause, ADVICE)
     rows = (np.arange(lattice.height) + 0.5) * lattice.step_y / size[1] * height
@@ -119,6 +121,12 @@ def covering(array: Any, lattice: Lattice, size: tuple[int, int], path: Path) ->
         np.minimum(columns.astype(np.int64), width - 1),
         path,
     )
+
+
+def _proportional(shape: tuple[int, int], whole: tuple[int, int]) -> bool:
+    """Tell whether two (height, width) are alike but for rounding to whole pixels."""
+    aspect = shape[1] * whole[0] / (shape[0] * whole[1])
+    return abs(aspect - 1) <= MAX_ASPECT_ERROR + 2 / min(*shape, *whole)
 
 
 def read_label_image(path: Path, lattice: Lattice, size: tuple[int, int]) -> Labels:
@@ -179,13 +187,14 @@ def _tiff(path: Path, lattice: Lattice) -> Any:
     import zarr
 
     with tifffile.TiffFile(path) as file:
-        levels = file.series[0].levels
+        names = [series.name for series in file.series]
+        series = names.index(MASK_SERIES) if MASK_SERIES in names else 0
+        levels = file.series[series].levels
         fine = [k for k, level in enumerate(levels) if _reaches(level.shape, lattice.shape)]
-        chosen = levels[fine[-1] if fine else 0]
-        if len(chosen.shape) != 2 or chosen.dtype.kind not in "iu":
-            return _grey(chosen.asarray())
         level = fine[-1] if fine else 0
-    store = tifffile.imread(path, aszarr=True, series=0, level=level)
+        if len(levels[level].shape) != 2 or levels[level].dtype.kind not in "iu":
+            return _grey(levels[level].asarray())
+    store = tifffile.imread(path, aszarr=True, series=series, level=level)
     return zarr.open_array(store, mode="r")
 
 
