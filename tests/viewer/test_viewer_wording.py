@@ -53,6 +53,11 @@ def test_progress(progress: Progress, text: str) -> None:
     assert wording.progress_text(progress) == text
 
 
+def test_the_home_folder_is_a_tilde(tmp_path: Path) -> None:
+    assert wording.short_path(tmp_path / "results", home=tmp_path) == "~/results"
+    assert wording.short_path(tmp_path, home=tmp_path / "home") == str(tmp_path)
+
+
 def test_both_axes_are_named_where_they_differ() -> None:
     assert wording.pixel_size(PixelSize(0.25, 0.25)) == "0.25 µm/px (from the file)"
     assert wording.pixel_size(PixelSize(0.25, 0.5, "user")) == "0.25 × 0.5 µm/px (typed in)"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from napari_breastpath.core.errors import ModelError, UsageError
 from napari_breastpath.core.progress import Progress
+from napari_breastpath.viewer.libraries import avoid_second_llvm
 from napari_breastpath.viewer.runner import CANCELLING, IDLE, RUNNING, Runner
 from napari_breastpath.viewer.worker import Work
 
@@ -64,6 +67,17 @@ def test_an_error_is_one_line_and_the_runner_is_free_again(
     assert heard.failed[0].startswith(line)
     assert "\n" not in heard.failed[0]
     assert runner.idle
+
+
+@pytest.mark.parametrize("driver", ["/usr/lib/libLLVM-15.so.1", "/usr/lib/libGLX_nvidia.so.0"])
+def test_triton_stays_out_where_the_driver_has_an_llvm(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, driver: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "triton", None)
+    monkeypatch.delitem(sys.modules, "triton")
+    (tmp_path / "maps").write_text(f"7f00-7f01 r-xp 0 08:01 1 {driver}\n")
+    assert avoid_second_llvm(tmp_path / "maps") == ("LLVM" in driver)
+    assert ("triton" in sys.modules) == ("LLVM" in driver)
 
 
 def test_progress_is_thinned_but_its_end_is_not(qtbot: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtGui import QShowEvent
+from qtpy.QtGui import QEnterEvent, QShowEvent
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_breastpath.analyses import DEFAULT_MODELS, Request
@@ -99,7 +99,7 @@ class AnalysisDock(AnalysisPanel):
     def _show_folder(self) -> None:
         slide = self.session.slide
         beside = f"{settings().results.folder or planning.FOLDER}, beside the slide"
-        folder = str(self.output_folder(slide)) if slide else self._folder or beside
+        folder = wording.short_path(self.output_folder(slide)) if slide else self._folder or beside
         self.folder_note.setText(folder)
         self.folder_note.setToolTip(folder)
 
@@ -321,6 +321,11 @@ class AnalysisDock(AnalysisPanel):
         if self._guard is None:
             self._guard = ClosingGuard(self.window(), self.runner)
             self._ask_device()
+
+    def enterEvent(self, event: QEnterEvent | None) -> None:
+        """Qt's hook: whoever comes from the Preferences finds the folder that was set there."""
+        super().enterEvent(event)
+        self._show_folder()
 
 
 def advanced() -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.progress import Progress
@@ -66,6 +67,12 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def short_path(path: Path, home: Path | None = None) -> str:
+    """Return a path with the home folder as ~."""
+    home = Path.home() if home is None else home
+    return str(Path("~", path.relative_to(home))) if path.is_relative_to(home) else str(path)
 
 
 def progress_text(progress: Progress) -> str:

@@ -19,6 +19,7 @@ from superqt.utils._qthreading import WorkerBase, WorkerBaseSignals
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.core.progress import Progress
+from napari_breastpath.viewer.libraries import avoid_second_llvm
 
 logger = logging.getLogger(__name__)
 SIGNALS_PER_S = 10.0
@@ -79,6 +80,7 @@ class Work(WorkerBase):
     def work(self) -> None:
         """Run the function; Qt's pool calls it."""
         function, self._function = self._function, None
+        avoid_second_llvm()
         try:
             value = function(self) if function else None
         except Exception as error:  # noqa: BLE001 - whatever it is, the user gets one line
