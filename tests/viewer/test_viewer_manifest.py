@@ -15,6 +15,7 @@ from npe2 import PluginManifest
 from viewer_results import make_result
 
 import napari_breastpath
+from napari_breastpath.exchange.annotations import SUFFIXES
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import PATTERNS, open_slide
 from napari_breastpath.viewer.keys import KEYS
@@ -32,9 +33,10 @@ def test_every_command_leads_to_something_callable(command) -> None:
 
 
 def test_file_patterns_are_those_that_are_read() -> None:
-    (reader,) = MANIFEST.contributions.readers or []
-    assert set(reader.filename_patterns) == {*PATTERNS, "*.breastpath"}
+    slides, annotations = MANIFEST.contributions.readers or []
+    assert set(slides.filename_patterns) == {*PATTERNS, "*.breastpath"}
     assert set(SLIDE_PATTERNS) <= set(PATTERNS)
+    assert all(p.endswith(SUFFIXES) for p in annotations.filename_patterns)
 
 
 def test_menus_are_napari_s_or_ours_and_their_commands_exist() -> None:
