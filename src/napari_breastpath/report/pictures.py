@@ -109,6 +109,12 @@ def heat_colours(probability: NDArray[np.floating]) -> NDArray[np.float32]:
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
+def heat_steps(count: int = 22) -> list[str]:
+    """Return the colours of `count` steps of probability from 0 to 1, for a legend."""
+    colours = heat_colours(np.linspace(0, 1, count)).round().astype(int)
+    return [f"rgb({red}, {green}, {blue})" for red, green, blue in colours]
+
+
 def over_grey(pixels: RGB, heat: NDArray[np.uint8]) -> RGB:
     """Lay probabilities over a slide turned pale and grey.
 

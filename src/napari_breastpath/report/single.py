@@ -30,9 +30,9 @@ from napari_breastpath.report.page import render
 from napari_breastpath.report.pdf import write_pdf
 from napari_breastpath.report.pictures import (
     FIELD_MPP,
-    HEAT,
     field_mpp,
     field_picture,
+    heat_steps,
     identity_pictures,
     slide_of,
 )
@@ -162,7 +162,7 @@ def _facts(result: Result, variants: tuple[Variant, ...]) -> dict[str, Any]:
         "demonstration": is_demonstration(record),
         "rows": tables.region_rows(result),
         "regions_total": len(result.regions),
-        "heat_stops": [(at, f"rgb({r:.0f}, {g:.0f}, {b:.0f})") for at, r, g, b in HEAT],
+        "heat_steps": heat_steps(),
         "class_areas": tables.class_areas(result),
         "model_rows": tables.model_rows(result),
         "settings_rows": tables.settings_rows(result),
