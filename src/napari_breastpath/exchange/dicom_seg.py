@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.exchange.dicom_source import (
     PROGRAM,
+    built_from,
     corrected_by_hand,
     equipment,
     finish,
@@ -40,12 +41,18 @@ def export_seg(result: Result, path: Path, fractional: bool = False) -> None:
     ResultError
         The slide is no DICOM, or not there any more.
     """
-    hd = needed("highdicom", "dicom")
     source = source_image(result)
+    with built_from(source):
+        image = _segmentation(result, source, fractional)
+    finish(image, path)
+
+
+def _segmentation(result: Result, source: Dataset, fractional: bool) -> Any:
+    hd = needed("highdicom", "dicom")
     kinds = [(k, kind) for k, kind in enumerate(result.classes) if kind["role"] != "background"]
     channels = [k for k, _ in kinds]
     pixels = _probabilities(result, channels) if fractional else _segments(result, channels)
-    image = hd.seg.Segmentation(
+    return hd.seg.Segmentation(
         source_images=[source],
         pixel_array=pixels,
         segmentation_type="FRACTIONAL" if fractional else "BINARY",
@@ -62,7 +69,6 @@ def export_seg(result: Result, path: Path, fractional: bool = False) -> None:
         **_place(result, source),
         **equipment(result),
     )
-    finish(image, path)
 
 
 def _segments(result: Result, channels: list[int]) -> NDArray[np.uint8]:
@@ -88,7 +94,7 @@ def _place(result: Result, source: Dataset) -> dict[str, Any]:
     return {
         "pixel_measures": hd.PixelMeasuresSequence(
             pixel_spacing=(row_mm * lattice.step_y, column_mm * lattice.step_x),
-            slice_thickness=float(measures.SliceThickness),
+            slice_thickness=getattr(measures, "SliceThickness", None),
         ),
         "plane_orientation": hd.PlaneOrientationSequence("SLIDE", source.ImageOrientationSlide),
         "plane_positions": [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,6 +88,16 @@ def equipment(result: Result) -> dict[str, Any]:
         "software_versions": version(PROGRAM) or "unknown",
         "device_serial_number": str(model.get("sha256", "none"))[:16],
     }
+
+
+@contextmanager
+def built_from(source: Dataset) -> Iterator[None]:
+    """Turn what highdicom misses in a slide's header into a `ResultError` of one line."""
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        cause = f"its header does not carry a DICOM result ({error})"
+        raise ResultError(source.filename, cause, "export to ome-tiff or geojson") from error
 
 
 def finish(dataset: Dataset, path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from napari_breastpath.exchange.dicom_source import (
     PROGRAM,
     SCHEME,
+    built_from,
     equipment,
     finish,
     property_codes,
@@ -62,26 +63,31 @@ def export_sr(result: Result, path: Path) -> None:
     ResultError
         The slide is no DICOM, or not there any more.
     """
-    hd = needed("highdicom", "dicom")
     source = source_image(result)
-    report = _Report(result, source)
+    with built_from(source):
+        document = _document(result, source)
+    finish(document, path)
+
+
+def _document(result: Result, source: Dataset) -> Any:
+    hd, facts = needed("highdicom", "dicom"), equipment(result)
     document = hd.sr.Comprehensive3DSR(
         evidence=[source],
-        content=report.content()[0],
+        content=_Report(result, source).content()[0],
         series_instance_uid=hd.UID(),
         series_number=SERIES_NUMBER,
         sop_instance_uid=hd.UID(),
         instance_number=1,
+        manufacturer=facts["manufacturer"],
         is_complete=True,
         is_final=False,
         is_verified=False,
         series_description=f"{PROGRAM} measurements",
-        **{k: v for k, v in equipment(result).items() if k == "manufacturer"},
     )
     for keyword, name in _EQUIPMENT.items():
-        setattr(document, keyword, equipment(result)[name])
+        setattr(document, keyword, facts[name])
     document.CodingSchemeIdentificationSequence = [_own_scheme()]
-    finish(document, path)
+    return document
 
 
 _EQUIPMENT: Final = {

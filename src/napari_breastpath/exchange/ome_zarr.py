@@ -37,7 +37,9 @@ def export_zarr(result: Result, path: Path) -> None:
         raise ResultError(path, "exists already", "choose another --out")
     draft = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        shutil.copytree(result.map.path, draft, ignore=shutil.ignore_patterns(*PRIVATE))
+        draft.mkdir()  # no parents: a folder that is not there is a slip of the pen
+        ignored = shutil.ignore_patterns(*PRIVATE)
+        shutil.copytree(result.map.path, draft, ignore=ignored, dirs_exist_ok=True)
         root = zarr.open_group(draft, mode="r+")
         ome = root.attrs["ome"]
         root.attrs.put({"ome": ome, ATTRIBUTE: dict(result_provenance(result))})
