@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from importlib import metadata
 from typing import Any
@@ -58,6 +59,11 @@ def slide_record(slide: Slide) -> dict[str, Any]:
     }
 
 
+def _without_nan(value: Any) -> Any:
+    """Return what JSON can hold of a value read from JSON: null for NaN and infinities."""
+    return json.loads(json.dumps(dict(value)), parse_constant=lambda _: None)
+
+
 def model_record(bundle: ModelBundle) -> dict[str, Any]:
     """Return result.json's `model` object."""
     return {
@@ -73,7 +79,7 @@ def model_record(bundle: ModelBundle) -> dict[str, Any]:
         "card": {
             "intended_use": bundle.intended_use,
             "training_data": bundle.training_data,
-            "metrics": dict(bundle.metrics),
+            "metrics": _without_nan(bundle.metrics),
             "licence": bundle.licence,
             "authors": list(bundle.authors),
         },
