@@ -264,7 +264,7 @@ def test_the_command(result: Result, tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["import", str(result.path), str(path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     assert main(["import", str(result.path), str(path), "--class", "lesion=tumour"]) == 0
-    assert "1 areas as regions, 25 pixels" in capsys.readouterr().out
+    assert "1 areas as regions, 25 map pixels" in capsys.readouterr().out
     assert main(["import", str(result.path), str(path), "--as", "tissue"]) == 0
     with pytest.raises(SystemExit):
         main(["import", str(result.path), str(path), "--class", "lesion"])

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 from shapely import MultiPolygon, Polygon
 from shapely.geometry import shape
@@ -310,6 +312,7 @@ BAD_XML = {
         "<ASAP_Annotations><Annotations>\n<Coordinate/></Annotations></ASAP_Annotations>",
         "line 2: <Coordinate> inside <Annotations>",
     ),
+    "unknown encoding": ('<?xml version="1.0" encoding="nope-8"?><Annotations/>', "encoding"),
     "another xml": ("<svg/>", "<svg>"),
     "nothing in it": ("<ASAP_Annotations/>", "holds no annotation"),
     "unknown region": (
@@ -363,3 +366,62 @@ def test_a_million_vertices(tmp_path: Path) -> None:
     ring = (np.column_stack((np.cos(angle), np.sin(angle))) * 1e5).astype(int)
     (found,) = read(tmp_path, polygon(ring.tolist()))
     assert found.parts[0][0].shape == (1_000_000, 2)
+
+
+def read_or_refused(path: Path) -> None:
+    try:
+        found = read_annotations(path)
+    except AnnotationError as error:
+        refusal, found = str(error), []
+    else:
+        refusal = ""
+        assert found
+    assert "\n" not in refusal
+    assert all(np.isfinite(r).all() for a in found for part in a.parts for r in part)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=8,
+)
+PATHS = st.sampled_from(
+    [
+        ("features",),
+        ("features", 0),
+        *(("features", 0, key) for key in ("id", "type", "geometry", "properties")),
+        *(("features", 0, "geometry", key) for key in ("type", "coordinates", "isEllipse")),
+        ("features", 0, "geometry", "coordinates", 0),
+        ("features", 0, "geometry", "coordinates", 0, 1, 0),
+        *(
+            ("features", 0, "properties", key)
+            for key in ("name", "classification", "measurements", "childObjects", "color")
+        ),
+    ]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(PATHS, JSON | st.just(10**400) | st.just({"m": 10**400}))
+def test_whatever_stands_where_in_geojson_it_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, where: tuple, value: object
+) -> None:
+    document: dict = collection(feature(polygon(SQUARE), name="a"))
+    holder: object = document
+    for key in where[:-1]:
+        holder = holder[key]
+    holder[where[-1]] = value
+    path = tmp_path_factory.getbasetemp() / "any.json"
+    path.write_text(json.dumps(document))
+    read_or_refused(path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(0, 400), st.binary(max_size=3), st.integers(0, 20))
+def test_damaged_xml_is_read_or_refused(
+    tmp_path_factory: pytest.TempPathFactory, at: int, new: bytes, gone: int
+) -> None:
+    whole = asap(*TRIANGLE).encode()
+    path = tmp_path_factory.getbasetemp() / "damaged.xml"
+    path.write_bytes(whole[:at] + new + whole[at + gone :])
+    read_or_refused(path)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+from napari_breastpath.analyses.importing import Imported, import_file
 from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.analyses.request import Region, Request
 from napari_breastpath.analyses.tumour import Run, analyze_added_tissue, analyze_tumour
@@ -18,11 +19,13 @@ from napari_breastpath.slides import Slide, open_slide
 
 __all__ = [
     "ANALYSES",
+    "Imported",
     "Request",
     "Run",
     "analyze",
     "analyze_added_tissue",
     "analyze_request",
+    "import_file",
     "measure_result",
 ]
 

@@ -43,7 +43,9 @@ class Imported:
     what : str
         `edits`, `tissue` or `regions`.
     count : int
-        Areas painted, or values of a label image.
+        How many things were painted.
+    things : str
+        What they are: `areas` or `label values`.
     pixels : int
         Pixels of the map that the file speaks of.
     notes : tuple of str
@@ -52,6 +54,7 @@ class Imported:
 
     what: str
     count: int
+    things: str
     pixels: int
     notes: tuple[str, ...]
 
@@ -101,12 +104,17 @@ def import_file(
         advice = "run `breastpath analyze` on its slide again"
         raise ResultError(result.path, f"its status is {result.status}", advice)
     digest = _sha256(path)
-    if what == TISSUE:
-        done = _import_tissue(result, path, names)
-    else:
-        done = _import_mask(result, path, names, what)
-    _record(result, path, digest, done)
-    measure_result(result)
+    try:
+        if what == TISSUE:
+            done = _import_tissue(result, path, names)
+        else:
+            done = _import_mask(result, path, names, what)
+        _record(result, path, digest, done)
+        measure_result(result)
+    except OSError as error:
+        raise ResultError(
+            result.path, f"cannot be written ({error})", "make room for it"
+        ) from error
     return done
 
 
@@ -119,7 +127,7 @@ def _import_mask(result: Result, path: Path, names: ClassNames, what: str | None
     _write_edits(result, edits)
     notes = (*painting.notes, *([f"the edits before it are kept in {kept}"] if kept else []))
     pixels = int(np.count_nonzero(painting.raster))
-    return Imported(what or REGIONS, painting.count, pixels, notes)
+    return Imported(what or REGIONS, painting.count, painting.things, pixels, notes)
 
 
 def _check_tumour(path: Path, painting: Painting, result: Result) -> None:
@@ -155,10 +163,7 @@ def _keep_edits(result: Result) -> str | None:
     n = 1
     while (backup := result.path / f"edits.bak-{n}.ome.zarr").exists():
         n += 1
-    try:
-        shutil.copytree(result.map.path / "labels" / "edits", backup)
-    except OSError as error:
-        raise ResultError(backup, f"cannot be written ({error})", "make room for it") from error
+    shutil.copytree(result.map.path / "labels" / "edits", backup)
     return backup.name
 
 
@@ -191,7 +196,7 @@ def _import_tissue(result: Result, path: Path, names: ClassNames) -> Imported:
         share = 100 * (added & tissue).sum() / tissue.sum()
         todo = "run `breastpath analyze` with the same options to fill it in"
         notes.append(f"{share:.1f} % of the tissue is new and unread: {todo}")
-    return Imported(TISSUE, painting.count, pixels, tuple(notes))
+    return Imported(TISSUE, painting.count, painting.things, pixels, tuple(notes))
 
 
 def _reopen(result: Result, added: NDArray[np.bool_], factor: int) -> None:
@@ -209,11 +214,12 @@ def _record(result: Result, path: Path, digest: str, done: Imported) -> None:
         "sha256": digest,
         "what": done.what,
         "count": done.count,
+        "things": done.things,
         "pixels": done.pixels,
         "time": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     result.save(imports=[*result.record.get("imports", ()), entry])
-    result.log(f"imported {done.count} areas of {path.name} ({digest[:16]}) as {done.what}")
+    result.log(f"imported {done.count} {done.things} of {path.name} ({digest[:16]}) as {done.what}")
     for note in done.notes:
         result.log(f"import: {note}")
 

@@ -149,7 +149,7 @@ def import_file(args: Namespace) -> int:
     result = load_result(args.result)
     done = importing.import_file(result, args.file, args.what, dict(args.classes or ()))
     report_or_warning(result)
-    print(f"imported       {done.count} areas as {done.what}, {done.pixels} pixels of the map")
+    print(f"imported       {done.count} {done.things} as {done.what}, {done.pixels} map pixels")
     print("\n".join(summary(result)))
     for note in done.notes:
         complain(f"{args.file}: {note}")

@@ -83,7 +83,7 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
                 data = packed.read(limit + 1)
         elif data.startswith(PACKED[1]):
             data = _unzip(data, limit)
-    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, zipfile.BadZipFile) as error:
         raise AnnotationError(path, f"cannot be read ({error})", "check the file") from None
     if len(data) > limit:
         cause = f"larger than {limit // 2**20} MiB unpacked"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from napari_breastpath.exchange.annotation import (
     Annotation,
@@ -77,7 +78,7 @@ def _facts(feature: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[st
     return {
         "class_name": class_name,
         "name": _text(properties.get("name")),
-        "id": "" if identity in LEGACY_TYPES else _text(identity),
+        "id": "" if _text(identity) in LEGACY_TYPES else _text(identity),
         "object_type": _object_type(identity, properties),
         "measurements": _measurements(properties.get("measurements")),
         "color": _color(properties.get("color")) or class_color,
@@ -122,8 +123,13 @@ def _measurements(value: Any) -> Mapping[str, float]:
         pairs = [(m.get("name"), m.get("value")) for m in value if isinstance(m, Mapping)]
     else:
         pairs = list(value.items()) if isinstance(value, Mapping) else []
-    numbers = {str(k): float(v) for k, v in pairs if isinstance(v, int | float)}
-    return {k: v for k, v in numbers.items() if math.isfinite(v)}
+    return {str(k): float(v) for k, v in pairs if _is_number(v)}
+
+
+def _is_number(value: Any) -> TypeGuard[float]:
+    if isinstance(value, int):
+        return abs(value) <= sys.float_info.max
+    return isinstance(value, float) and math.isfinite(value)
 
 
 def _annotations(geometry: Any, facts: dict[str, Any], place: str) -> Iterator[Annotation]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +25,7 @@ from napari_breastpath.results.maps import ERASED
 UInt8Array = NDArray[np.uint8]
 REGION_TYPES: Final = ("annotation", "tile")
 """QuPath's objects that stand for areas of tissue; cells and cores are no regions."""
+AREAS, LABEL_VALUES = "areas", "label values"
 TEXT_STARTS: Final = (b"<", b"{", b"[")
 
 
@@ -66,13 +67,16 @@ class Painting:
     raster : ndarray, uint8 (y, x)
         0 nothing, k class k, 255 erased.
     count : int
-        Areas painted; of a label image, its values.
+        How many things were painted.
+    things : str
+        What they are: `areas` or `label values`.
     notes : tuple of str
         What was left out, and why.
     """
 
     raster: UInt8Array
     count: int
+    things: str = AREAS
     notes: tuple[str, ...] = ()
 
 
@@ -117,7 +121,7 @@ def read_area(path: Path, canvas: Canvas, names: ClassNames | None = None) -> Pa
     valued = [(area, _covering(area, names or ClassNames(()))) for area in areas]
     painted = _painted(path, valued, notes, canvas)
     covered = (painted.raster == 1).astype(np.uint8)
-    return Painting(covered, painted.count, painted.notes)
+    return replace(painted, raster=covered)
 
 
 def is_annotation_file(path: Path) -> bool:
@@ -182,18 +186,18 @@ def _painted(
         said.append(f"{ignored} areas are of classes that are ignored")
     if missed:
         said.append(f"{len(missed)} areas are off the slide or smaller than a pixel of the map")
-    return Painting(raster, len(wanted) - len(missed), tuple(said))
+    return Painting(raster, len(wanted) - len(missed), notes=tuple(said))
 
 
 def _painted_labels(path: Path, labels: Labels, names: ClassNames) -> Painting:
     present = labels.values()
     values = _meanings(path, labels, present, names)
-    return Painting(_look_up(labels, values), len(present))
+    return Painting(_look_up(labels, values), len(present), LABEL_VALUES)
 
 
 def _covered_labels(labels: Labels) -> Painting:
     present = labels.values()
-    return Painting(_look_up(labels, dict.fromkeys(present, 1)), len(present))
+    return Painting(_look_up(labels, dict.fromkeys(present, 1)), len(present), LABEL_VALUES)
 
 
 def _meanings(

@@ -64,8 +64,9 @@ def fill_ring(ring: Vertices, lattice: Lattice) -> Window | None:
     for rows, at in _crossings(x, y, top, bottom):
         columns = np.clip(np.ceil(at), left, right).astype(np.int64) - left
         np.add.at(flips.reshape(-1), (rows - top) * flips.shape[1] + columns, 1)
-    parity = np.cumsum(flips[:, :-1], axis=1, dtype=np.uint8)
-    return Window(top, left, (parity & 1).astype(bool))
+    np.cumsum(flips, axis=1, dtype=np.uint8, out=flips)
+    flips &= 1
+    return Window(top, left, flips.view(bool)[:, :-1])
 
 
 def _span(values: NDArray[np.float64], size: int) -> tuple[int, int]:
@@ -179,12 +180,15 @@ def painting_order(
         return []
     bounds = np.array([area.bounds for area, _ in areas])
     size = (bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])
-    cuts = [k for k, (_, value) in enumerate(areas) if value == erased]
+    by_left = np.argsort(bounds[:, 0])
+    left = bounds[by_left, 0]
     depth = np.zeros(len(areas), int)
-    for cut in cuts:
-        low, high = bounds[:, :2] >= bounds[cut, :2], bounds[:, 2:] <= bounds[cut, 2:]
-        inner = (low & high).all(axis=1) & (size < size[cut])
-        for k in np.flatnonzero(inner).tolist():
+    for cut in (k for k, (_, value) in enumerate(areas) if value == erased):
+        first, last = np.searchsorted(left, bounds[cut, [0, 2]])
+        near = by_left[first:last]
+        low, high = bounds[near, 1] >= bounds[cut, 1], bounds[near, 2:] <= bounds[cut, 2:]
+        inner = near[low & high.all(axis=1) & (size[near] < size[cut])]
+        for k in inner.tolist():
             depth[k] += _lies_in(areas[k][0], areas[cut][0])
     order = sorted(range(len(areas)), key=lambda k: (depth[k], areas[k][1] == erased, -size[k]))
     return [areas[k] for k in order]

@@ -83,7 +83,7 @@ def read_xml(data: bytes, handler_of: Callable[[str], XmlHandler]) -> XmlHandler
         parser.Parse(data, True)
     except expat.ExpatError as error:
         raise XmlFault(error.lineno, f"not well-formed ({expat.ErrorString(error.code)})") from None
-    except ValueError as error:
+    except (ValueError, LookupError) as error:  # LookupError: an encoding nobody knows
         raise XmlFault(parser.CurrentLineNumber, str(error)) from None
     if handler is None:
         raise XmlFault(1, "no element")
