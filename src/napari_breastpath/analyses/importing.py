@@ -184,25 +184,25 @@ def _import_tissue(result: Result, path: Path, names: ClassNames) -> Imported:
         raise AnnotationError(path, "covers nothing of this slide", "give its tissue")
     before = analysed_area(stored_tissue(result, factor), lattice)
     now = analysed_area(tissue, lattice)
-    added = now & ~before
-    if added.any():
-        _reopen(result, added, factor)
+    new = tissue & ~before
+    if new.any():
+        _reopen(result, new, factor)
     store_tissue(result, tissue, factor)
     erase_map(result, before & ~now, factor)
     result.save(tissue_edited=True)
     pixels = int(np.count_nonzero(np.asarray(result.map.label("tissue").levels[0][:])))
     notes = list(painting.notes)
-    if added.any():
-        share = 100 * (added & tissue).sum() / tissue.sum()
+    if new.any():
+        share = 100 * new.sum() / tissue.sum()
         todo = "run `breastpath analyze` with the same options to fill it in"
-        notes.append(f"{share:.1f} % of the tissue is new and unread: {todo}")
+        notes.append(f"{share:.2g} % of the tissue is new and unread: {todo}")
     return Imported(TISSUE, painting.count, painting.things, pixels, tuple(notes))
 
 
-def _reopen(result: Result, added: NDArray[np.bool_], factor: int) -> None:
+def _reopen(result: Result, new: NDArray[np.bool_], factor: int) -> None:
     """Mark the blocks unfinished that new tissue reaches into, and the result incomplete."""
     state, chunk = result.map.block_state, result.map.chunk
-    for row, column in np.unique(np.argwhere(added) * factor // chunk, axis=0):
+    for row, column in np.unique(np.argwhere(new) * factor // chunk, axis=0):
         state[row, column] = 0
     result.map.block_state = state
     result.save(status="incomplete")

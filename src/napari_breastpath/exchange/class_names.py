@@ -95,6 +95,6 @@ def unknown_class(subject: object, names: Iterable[str], known: ClassNames) -> U
     """Return the error for names that mean nothing here: which they are, and which there are."""
     unknown = sorted(set(names))
     listed = ", ".join(repr(name) if name else "objects without a class" for name in unknown)
-    example = f"--class '{unknown[0]}={known.names[0]}', or =erase, =ignore"
+    example = f"--class '{unknown[-1]}={known.names[0]}', or =erase, =ignore"
     advice = f"the classes are {', '.join(known.names)}; say what is meant: {example}"
     return UsageError(subject, f"unknown here: {listed}", advice)
