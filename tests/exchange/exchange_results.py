@@ -23,7 +23,7 @@ THREE = (
 MODEL_MPP, STRIDE, TILE, OVERLAP = 1.0, 2, 64, 16
 
 
-def noise(shape: tuple[int, ...], seed: int, sigma: float = 4) -> np.ndarray:
+def noise(shape: tuple[int, ...], seed: int, sigma: float) -> np.ndarray:
     """Smooth values around 0."""
     drawn = np.random.default_rng(seed).standard_normal(shape)
     return ndimage.gaussian_filter(drawn, (0, sigma, sigma)[-len(shape) :])
@@ -52,6 +52,7 @@ def make_result(
     height: int = 1170,
     bounds_offset: tuple[float, float] = (0.0, 0.0),
     seed: int = 3,
+    grain_px: float = 4,
 ) -> Result:
     """Return a measured result of `slide`, or of one at 0.5 µm/px that is nowhere."""
     if slide is None:
@@ -86,17 +87,17 @@ def make_result(
         tiles=grid.shape,
         at_least=2,
     )
-    draw(result, seed)
+    draw(result, seed, grain_px)
     result.save(status="complete")
     return measure_result(result)
 
 
-def draw(result: Result, seed: int) -> None:
+def draw(result: Result, seed: int, grain_px: float) -> None:
     """Fill map, tissue and tile states: tissue is a part of the slide, the rest is 0."""
     shape = result.lattice.shape
     tissue = noise(shape, seed + 1, 30) > -0.01
-    heat = noise((len(result.classes), *shape), seed)
-    values = np.clip(np.rint(128 + 900 * heat), 1, 255) * tissue
+    heat = noise((len(result.classes), *shape), seed, grain_px)
+    values = np.clip(np.rint(128 + 50 * heat / heat.std()), 1, 255) * tissue
     result.map.probability.write(0, 0, values.astype(np.uint8))
     result.map.label("tissue").write(0, 0, tissue.astype(np.uint8))
     states = np.random.default_rng(seed).integers(1, 4, result.map.tile_state.shape)

@@ -14,6 +14,7 @@ from exchange_results import ONE, THREE, heat, label, make_result, paint
 from pydicom.sr.codedict import codes
 
 from napari_breastpath import open_slide
+from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.exchange.export import export_result
 from napari_breastpath.results import Result
@@ -29,12 +30,18 @@ def dicom(
 ) -> Result:
     folder = tmp_path_factory.mktemp("dicom") / "r.breastpath"
     with open_slide(shared_data / SLIDE) as slide:
-        return make_result(folder, request.param, slide=slide)
+        return make_result(folder, request.param, slide=slide, grain_px=16)
 
 
 def written(result: Result, to: str, path: Path, **options: bool) -> Path:
     export_result(result, to, path, **options)
     return path
+
+
+@pytest.fixture(scope="module")
+def report(dicom: Result, tmp_path_factory: pytest.TempPathFactory) -> hd.sr.Comprehensive3DSR:
+    path = written(dicom, "dicom-sr", tmp_path_factory.mktemp("report") / "r.dcm")
+    return hd.sr.srread(path)
 
 
 def level_0(shared_data: Path) -> pydicom.Dataset:
@@ -55,7 +62,7 @@ def test_the_mask_comes_back_segment_by_segment(dicom: Result, tmp_path: Path) -
         described = image.get_segment_description(number)
         assert described.segment_label == dicom.classes[k]["name"]
         assert described.segmented_property_category.scheme_designator == "SCT"
-        assert described.algorithm_identification[0].name == "drawn"
+        assert described.algorithm_identification.name == "drawn"
         assert described.algorithm_type.value == "AUTOMATIC"
         assert np.array_equal(found[..., number - 1], label(dicom, "mask") == k + 1)
 
@@ -77,7 +84,7 @@ def test_it_lies_on_the_slide(dicom: Result, shared_data: Path, tmp_path: Path) 
     source = level_0(shared_data)
     assert image.FrameOfReferenceUID == source.FrameOfReferenceUID
     assert image.StudyInstanceUID == source.StudyInstanceUID
-    assert list(image.get_source_image_uids())[0][2] == source.SOPInstanceUID
+    assert next(iter(image.get_source_image_uids()))[2] == source.SOPInstanceUID
     ours, theirs = (
         hd.spatial.ImageToReferenceTransformer.for_image(each, for_total_pixel_matrix=True)
         for each in (image, source)
@@ -97,8 +104,6 @@ def test_hands_make_it_semiautomatic(dicom: Result, tmp_path: Path) -> None:
 def test_nothing_found_is_an_empty_segmentation(dicom: Result, tmp_path: Path) -> None:
     copy = Result.load(shutil.copytree(dicom.path, tmp_path / "none.breastpath"))
     copy.map.label("edits").write(0, 0, np.full(copy.lattice.shape, 255, np.uint8))
-    from napari_breastpath.analyses.measuring import measure_result
-
     measure_result(copy)
     image = hd.seg.segread(written(copy, "dicom-seg", tmp_path / "s.dcm"))
     assert not image.get_total_pixel_matrix().any()
@@ -106,15 +111,17 @@ def test_nothing_found_is_an_empty_segmentation(dicom: Result, tmp_path: Path) -
     assert not report.content.get_planar_roi_measurement_groups()
 
 
-def test_the_report_holds_every_region(dicom: Result, shared_data: Path, tmp_path: Path) -> None:
-    report = hd.sr.srread(written(dicom, "dicom-sr", tmp_path / "r.dcm"))
+def test_the_report_holds_every_region_of_a_cell_or_more(
+    dicom: Result, report: hd.sr.Comprehensive3DSR, shared_data: Path
+) -> None:
     groups = report.content.get_planar_roi_measurement_groups()
-    assert len(groups) == len(dicom.regions) > 3
+    table = dicom.regions[~dicom.regions["below_cell_size"]]
+    assert len(groups) == len(table) > 3
     to_pixels = hd.spatial.ReferenceToImageTransformer.for_image(
         level_0(shared_data), for_total_pixel_matrix=True
     )
     wanted = {"area_mm2": "Area", "feret_max_mm": "LongAxis", "major_axis_mm": "MajorAxis"}
-    for group, row in zip(groups, dicom.regions.to_dict("records"), strict=True):
+    for group, row in zip(groups, table.to_dict("records"), strict=True):
         assert group.tracking_identifier == f"{row['class']} {row['region_id']}"
         for column, word in wanted.items():
             (found,) = group.get_measurements(name=getattr(codes.SCT, word))
@@ -132,10 +139,7 @@ def test_the_report_holds_every_region(dicom: Result, shared_data: Path, tmp_pat
     assert any("tumor cells" in meaning or "metastasis" in meaning for meaning in categories)
 
 
-def test_the_slides_longest_feret_is_drawn(
-    dicom: Result, shared_data: Path, tmp_path: Path
-) -> None:
-    report = hd.sr.srread(written(dicom, "dicom-sr", tmp_path / "r.dcm"))
+def test_the_slides_longest_feret_is_drawn(dicom: Result, report: hd.sr.Comprehensive3DSR) -> None:
     (slide,) = report.content.get_image_measurement_groups()
     (longest,) = slide.get_measurements(name=codes.SCT.LongAxis)
     assert longest.value == pytest.approx(dicom.record["regions"]["longest_feret_mm"])

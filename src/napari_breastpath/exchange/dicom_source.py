@@ -95,7 +95,7 @@ def built_from(source: Dataset) -> Iterator[None]:
     """Turn what highdicom misses in a slide's header into a `ResultError` of one line."""
     try:
         yield
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, ValueError) as error:
         cause = f"its header does not carry a DICOM result ({error})"
         raise ResultError(source.filename, cause, "export to ome-tiff or geojson") from error
 

@@ -28,11 +28,14 @@ from napari_breastpath.measure.outline import Ring
 from napari_breastpath.results import Result
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pydicom import Dataset
 
 SERIES_NUMBER: Final = 110
 # A coordinate list of an SR takes at most 65 534 bytes: 12 for each point.
 MAX_POINTS: Final = 5000
+# A group takes some 20 ms and 6 kB; nobody reads a thousand of them.
+MAX_REGIONS: Final = 1000
 # Column -> (SNOMED CT keyword, UCUM keyword, how it was measured: code and words).
 MEASUREMENTS: Final = {
     "area_mm2": ("Area", "SquareMillimeter", None),
@@ -40,7 +43,7 @@ MEASUREMENTS: Final = {
     "feret_min_mm": ("ShortAxis", "Millimeter", ("feret_min", "Shortest Feret diameter")),
     "major_axis_mm": ("MajorAxis", "Millimeter", ("moments", "Ellipse of equal second moments")),
     "minor_axis_mm": ("MinorAxis", "Millimeter", ("moments", "Ellipse of equal second moments")),
-    "perimeter_mm": ("Perimeter", "Millimeter", ("crofton", "Crofton formula, 4 directions")),
+    "perimeter_mm": ("Perimeter", "Millimeter", None),
 }
 PROBABILITIES: Final = {"max_probability": "Maximum", "mean_probability": "Mean"}
 CATEGORIES: Final = {
@@ -52,8 +55,10 @@ CATEGORIES: Final = {
 
 
 def export_sr(result: Result, path: Path) -> None:
-    """Write one measurement group per region, and one for the slide as a whole.
+    """Write one measurement group for the slide as a whole, and one per region.
 
+    Regions smaller than one tumour cell are left out, and of the others all but the `MAX_REGIONS`
+    longest; the slide's group says how many regions there are and how many the report holds.
     Lengths in mm and areas in mm² (UCUM), each with how it was measured; the region's place is the
     exterior of its largest 4-connected part in slide coordinates (mm), thinned to `MAX_POINTS`;
     the slide's longest Feret refers to its two end points.
@@ -127,6 +132,13 @@ class _Report:
 
     @cached_property
     def algorithm(self) -> Any:
+        """Return the model's name and version."""
+        model = self.result.record["model"]
+        return self.hd.sr.AlgorithmIdentification(model["name"], model["version"])
+
+    @cached_property
+    def provenance(self) -> Any:
+        """Return the model's name and version and everything else that the numbers rest on."""
         model = self.result.record["model"]
         return self.hd.sr.AlgorithmIdentification(
             name=model["name"],
@@ -141,15 +153,13 @@ class _Report:
 
     def content(self) -> Any:
         sr = self.hd.sr
-        rows = self.result.regions.to_dict("records")
+        rows = reported(self.result).to_dict("records")
         outlines = {item.region_id: item for item in result_outlines(self.result)}
         groups = [self.region(row, outlines[int(row["region_id"])]) for row in rows]
-        longest = self.result.record["regions"]["longest_feret_region"]
-        caliper = next((row for row in rows if row["region_id"] == longest), None)
         return sr.MeasurementReport(
             observation_context=self.context(),
             procedure_reported=self.codes.SCT.Imaging,
-            imaging_measurements=[self.slide(caliper), *groups],
+            imaging_measurements=[self.slide(rows), *groups],
             title=self.codes.DCM.ImagingMeasurementReport,
             referenced_images=[self.source],
         )
@@ -174,31 +184,40 @@ class _Report:
             subject_context=sr.SubjectContext(self.codes.DCM.Specimen, subject),
         )
 
-    def slide(self, longest: Mapping[Any, Any] | None) -> Any:
-        """Return the group of what holds for the slide as a whole; `longest` is a region's row."""
+    def slide(self, rows: list[dict[Any, Any]]) -> Any:
+        """Return the group of what holds for the slide as a whole."""
         sr, record = self.hd.sr, self.result.record
         regions, score = record["regions"], record["score"]["corrected"]
+        numbers = {
+            ("slide_score", f"Slide score ({score['name']})"): score["value"],
+            ("regions", "Number of regions"): regions["count"],
+            ("regions_here", "Number of regions in this report"): len(rows),
+        }
         found = [
             self.measured("area_mm2", regions["total_area_mm2"], "all regions"),
             self.measured("area_mm2", record["tissue_area_mm2"], "tissue"),
-            longest
-            and self.measured(
-                "feret_max_mm",
-                longest["feret_max_mm"],
-                f"region {longest['region_id']}",
-                referenced_coordinates=[self.feret(longest)],
-            ),
-            self.number(
-                self.own_code("slide_score", f"Slide score ({score['name']})"), score["value"]
-            ),
+            self.caliper(rows),
+            *(self.number(self.own_code(*name), value) for name, value in numbers.items()),
         ]
         return sr.MeasurementsAndQualitativeEvaluations(
             tracking_identifier=sr.TrackingIdentifier(self.hd.UID(), "slide"),
             finding_type=self.codes.SCT.Tissue,
-            algorithm_id=self.algorithm,
+            algorithm_id=self.provenance,
             measurements=[each for each in found if each is not None],
             qualitative_evaluations=self.category(regions["category"]),
             source_images=[sr.SourceImageForMeasurementGroup.from_source_image(self.source)],
+        )
+
+    def caliper(self, rows: list[dict[Any, Any]]) -> Any:
+        """Return the slide's longest Feret with its end points; None where there is none."""
+        wanted = self.result.record["regions"]["longest_feret_region"]
+        longest = next((row for row in rows if row["region_id"] == wanted), None)
+        if longest is None:
+            return None
+        line = self.feret(longest)
+        name = f"region {longest['region_id']}"
+        return self.measured(
+            "feret_max_mm", longest["feret_max_mm"], name, referenced_coordinates=[line]
         )
 
     def region(self, row: Mapping[Any, Any], outline: Outlined) -> Any:
@@ -263,6 +282,14 @@ class _Report:
         kind = self.own_code("nodal_category", "Nodal metastasis category by length")
         value = self.own_code(*CATEGORIES[category])
         return [self.hd.sr.QualitativeEvaluation(kind, value)]
+
+
+def reported(result: Result) -> pd.DataFrame:
+    """Return the rows of the regions that a report holds, in the order of the table."""
+    table = result.regions
+    cells = table[~table["below_cell_size"].astype(bool)]
+    longest_first = cells.sort_values("feret_max_mm", ascending=False)
+    return longest_first.head(MAX_REGIONS).sort_index()
 
 
 def largest(outline: Outlined) -> Ring:
