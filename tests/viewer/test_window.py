@@ -89,7 +89,10 @@ def open_window(
     yield make
     for window in held:
         window.analysis.runner.stop_and_let_go()
-        vars(window).clear()  # napari's fixture checks that nobody holds the window any more
+        # napari's fixture checks that nobody holds the window: neither we nor slices under way.
+        qtbot.waitUntil(lambda: all(x.loaded for x in window.viewer.layers))  # noqa: B023
+        qtbot.wait(100)
+        vars(window).clear()
 
 
 @pytest.fixture
