@@ -10,10 +10,14 @@ import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 import tifffile
+from PIL import Image
 
 from analyses_helpers import heat, log, planned
 from napari_breastpath import analyze, load_result
+from napari_breastpath.core.errors import BreastPathError, ResultError
+from napari_breastpath.core.geometry import Box
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import TODO
@@ -93,3 +97,21 @@ def test_a_tile_that_cannot_be_decoded_is_said_to_be_unread(drawn: Path, tmp_pat
     assert result.record["tiles"]["failed"] > 0
     assert 0 < result.record["unread_tissue_fraction"] < 0.5
     assert "unread tile row" in log(result)
+
+
+def test_a_record_cut_short_can_be_set_aside(drawn: Path, tmp_path: Path) -> None:
+    options = {"stain": "none", "region": Box(600, 600, 200, 200)}
+    record = analyze(drawn, tmp_path, **options).path / "result.json"
+    record.write_text(record.read_text()[:200])
+    with pytest.raises(ResultError, match="--no-resume"):
+        analyze(drawn, tmp_path, **options)
+    assert analyze(drawn, tmp_path, resume=False, **options).status == "complete"
+
+
+def test_a_wrong_tissue_file_binds_no_later_run(drawn: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.png"
+    Image.fromarray(np.full((50, 50), 255, np.uint8)).save(wrong)
+    options = {"stain": "none", "region": Box(600, 600, 200, 200)}
+    with pytest.raises(BreastPathError, match="proportions"):
+        analyze(drawn, tmp_path, tissue=wrong, **options)
+    assert analyze(drawn, tmp_path, **options).status == "complete"

@@ -43,7 +43,8 @@ from napari_breastpath.inference.plan import States
 from napari_breastpath.models import ModelBundle, Predictor, make_predictor
 from napari_breastpath.report import report_or_warning
 from napari_breastpath.results import Result, create_result
-from napari_breastpath.results.folder import RECORD, result_path, set_aside
+from napari_breastpath.results.folder import RECORD, set_aside
+from napari_breastpath.results.lock import alone, claimed
 from napari_breastpath.results.maps import DONE, FAILED, SKIPPED
 from napari_breastpath.results.provenance import model_record, slide_record, software_versions
 from napari_breastpath.slides import Slide, check_pixel_size
@@ -106,16 +107,21 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
     """
     check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
     warnings = check_slide(job.slide, job.bundle)
-    result = _open(job, out, resume, warnings)
-    if job.started is not None:
-        job.started(result)
-    if result.status == "complete":
-        result.log("already complete, nothing to do")
-        return result
-    predictor = _predictor(job, result)
-    if not result.record["prepared"]:
-        _prepare(job, result, predictor)
-    return _infer_and_measure(job, result, predictor, *_remaining(job, result))
+    with claimed(out, *_identity(job)) as path:
+        result = _open(job, path, resume, warnings)
+        if job.started is not None:
+            job.started(result)
+        if result.status == "complete":
+            result.log("already complete, nothing to do")
+            return result
+        predictor = _predictor(job, result)
+        if not result.record["prepared"]:
+            _prepare(job, result, predictor)
+        return _infer_and_measure(job, result, predictor, *_remaining(job, result))
+
+
+def _identity(job: Run) -> tuple[str, str, str]:
+    return job.slide.path.absolute().name, job.request.analysis, job.slide.fingerprint
 
 
 def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
@@ -144,21 +150,24 @@ def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
     added = tiles_touching(grid, now & ~before, factor)
     blocks = Blocks(grid, result.map.chunk)
     plan = plan_addition(blocks, wanted, added, states)
-    _reopen(result, plan)
-    store_tissue(result, tissue, factor)
-    erase_map(result, before & ~now, factor)
-    result.save(tissue_edited=True)
-    return _infer_and_measure(job, result, _predictor(job, result), plan, states, now)
+    predictor = _predictor(job, result)
+    with alone(result.path):
+        _reopen(result, plan)
+        store_tissue(result, tissue, factor)
+        erase_map(result, before & ~now, factor)
+        result.save(tissue_edited=True)
+        return _infer_and_measure(job, result, predictor, plan, states, now)
 
 
-def _open(job: Run, out: Path, resume: bool, warnings: list[str]) -> Result:
+def _open(job: Run, path: Path, resume: bool, warnings: list[str]) -> Result:
     """Return the result to go on with, or a new one."""
-    path = result_path(out, job.slide.path.name, job.request.analysis, job.slide.fingerprint)
     if resume and (path / RECORD).is_file():
         result = Result.load(path)
-        check_status(result)
-        check_same(result, job.request, job.slide, job.bundle)
-        return result
+        # A run that ended before it found tissue (a wrong tissue file, say) binds nobody.
+        if result.record.get("prepared", True):
+            check_status(result)
+            check_same(result, job.request, job.slide, job.bundle)
+            return result
     set_aside(path)
     bundle = job.bundle
     record = {

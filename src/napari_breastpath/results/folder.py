@@ -27,6 +27,7 @@ RECORD, MAP, REGIONS, FEATURES = (
 )
 GEOJSON, LOG = "regions.geojson", "run.log"
 REPORT, REPORT_PDF = "report.html", "report.pdf"
+ANEW = "restore it, or analyse the slide again with --no-resume"
 REQUIRED = ("schema_version", "status", "slide", "analysis", "model", "map_mpp", "settings")
 
 
@@ -39,10 +40,17 @@ def folder_name(slide_name: str, analysis: str, fingerprint: str = "") -> str:
 def result_path(out: Path, slide_name: str, analysis: str, fingerprint: str) -> Path:
     """Return where a slide's result goes: another slide of that name keeps the plain folder."""
     plain = out / folder_name(slide_name, analysis)
-    taken = (plain / RECORD).is_file() and _read_record(plain)["slide"]["fingerprint"]
-    if taken and taken != fingerprint:
-        return out / folder_name(slide_name, analysis, fingerprint)
-    return plain
+    if owner(plain) in (None, fingerprint):
+        return plain
+    return out / folder_name(slide_name, analysis, fingerprint)
+
+
+def owner(path: Path) -> str | None:
+    """Return the fingerprint of a folder's slide, None where no record names one."""
+    try:
+        return str(_read_record(path)["slide"]["fingerprint"])
+    except (ResultError, KeyError, TypeError):
+        return None
 
 
 def set_aside(path: Path) -> Path | None:
@@ -62,10 +70,12 @@ def _read_record(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise ResultError(path, f"no {RECORD} in it", "give a result folder") from None
     except (OSError, ValueError) as error:
-        raise ResultError(file, f"unreadable ({error})", "restore it or analyse again") from None
+        raise ResultError(file, f"unreadable ({error})", ANEW) from None
     missing = [key for key in REQUIRED if not isinstance(record, dict) or key not in record]
     if missing:
-        raise ResultError(file, f"lacks {', '.join(missing)}", "restore it or analyse again")
+        raise ResultError(file, f"lacks {', '.join(missing)}", ANEW)
+    if not isinstance(record["schema_version"], int):
+        raise ResultError(file, "its schema_version is no number", ANEW)
     if record["schema_version"] > SCHEMA_VERSION:
         raise ResultError(file, "written by a newer version", "update napari-breastpath")
     return dict(record)

@@ -92,3 +92,22 @@ def scored_channels(classes: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     scored = tuple(k for k, kind in enumerate(classes) if kind["role"] in SCORED_ROLES)
     others = tuple(k for k, kind in enumerate(classes) if kind["role"] != "background")
     return scored or others[:1] or (0,)
+
+
+def scored_heat(heat: UInt8Array, classes: Sequence[Mapping[str, Any]]) -> UInt8Array:
+    """Return the summed probability of the classes that count as tumour, uint8 (y, x).
+
+    Parameters
+    ----------
+    heat : ndarray, uint8 (c, y, x)
+        0 not inferred, else max(1, round(255·p)).
+    """
+    total = heat[list(scored_channels(classes))].sum(axis=0, dtype=np.uint16)
+    return np.minimum(total, 255).astype(np.uint8)
+
+
+def corrected_heat(band: Band, classes: Sequence[Mapping[str, Any]]) -> UInt8Array:
+    """Return `scored_heat` with hands laid over it: 1 where tumour is painted, 0 where not."""
+    painted = np.isin(band.edits, [channel + 1 for channel in scored_channels(classes)])
+    hands = np.where(painted, 255, 0)
+    return np.where(band.edits == 0, scored_heat(band.heat, classes), hands).astype(np.uint8)
