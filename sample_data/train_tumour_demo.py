@@ -1,4 +1,4 @@
-"""Train or measure `tumour-demo`, the embedded demonstration model; CPU, about twenty minutes.
+"""Train or measure `tumour-demo`, the embedded demonstration model; on a CPU, in about 25 minutes.
 
 ``python sample_data/train_tumour_demo.py`` trains and writes the bundle;
 ``python sample_data/train_tumour_demo.py --evaluate`` prints the figures of its card.
@@ -70,7 +70,7 @@ def new_bundle(folder: Path, fields: list[Field]) -> ModelBundle:
     return ModelBundle(
         folder=folder,
         name="tumour-demo",
-        version="0.1",
+        version="0.2",
         task="segmentation",
         architecture=Architecture("smp", "FPN", arguments),
         classes=(ClassInfo("tumour", (200, 0, 0), "tumour"),),
@@ -247,12 +247,27 @@ def dice(fields: list[Field], predictor: Predictor, threshold: float) -> float:
     """Return Dice over all pixels of some fields together, at 2 µm/px."""
     both = found = true = 0
     for field in fields:
-        height, width = (side // STRIDE * STRIDE for side in field.mask.shape)
-        blocks = field.mask[:height, :width].reshape(height // STRIDE, STRIDE, -1, STRIDE)
-        truth = blocks.mean(axis=(1, 3)) >= 0.5
+        truth = coarse_truth(field.mask)
         positive = tumour_map(field.image, predictor) > threshold
         both += int((positive & truth).sum())
         found, true = found + int(positive.sum()), true + int(truth.sum())
+    return 2 * both / (found + true)
+
+
+def coarse_truth(mask: Mask) -> Mask:
+    """Return a mask at 2 µm/px: true where half of the pixel is."""
+    height, width = (side // STRIDE * STRIDE for side in mask.shape)
+    blocks = mask[:height, :width].reshape(height // STRIDE, STRIDE, -1, STRIDE)
+    coarse: Mask = blocks.mean(axis=(1, 3)) >= 0.5
+    return coarse
+
+
+def dice_of_everything(fields: list[Field]) -> float:
+    """Return Dice of calling all tissue tumour: what a figure has to be compared with."""
+    truths = [coarse_truth(field.mask) for field in fields]
+    tissues = [coarse_truth(field.tissue) for field in fields]
+    true, found = (sum(int(m.sum()) for m in masks) for masks in (truths, tissues))
+    both = sum(int((t & m).sum()) for t, m in zip(truths, tissues, strict=True))
     return 2 * both / (found + true)
 
 
@@ -269,6 +284,7 @@ def evaluate(bundle: ModelBundle, shared: Path) -> dict[str, Any]:
             f"dice, stain {stain}": round(dice(own, predictor, bundle.threshold), 3)
             for stain, own in versions.items()
         }
+        figures[name]["dice, all tissue called tumour"] = round(dice_of_everything(fields), 3)
     return figures
 
 
@@ -295,7 +311,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--evaluate", action="store_true", help="only print the figures")
     parser.add_argument("--out", type=Path, default=BUNDLE, help="the bundle's folder")
     parser.add_argument("--shared", type=Path, default=SHARED, help="folder of data and weights")
-    parser.add_argument("--steps", type=int, default=900)
+    parser.add_argument("--steps", type=int, default=320)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     chosen = parser.parse_args(arguments)
