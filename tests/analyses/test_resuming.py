@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from PIL import Image
 
 from analyses_helpers import heat, log, planned
 from napari_breastpath import analyze, load_result
+from napari_breastpath.analyses import measure_result
 from napari_breastpath.core.errors import BreastPathError, ResultError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.core.progress import Progress
@@ -115,3 +117,50 @@ def test_a_wrong_tissue_file_binds_no_later_run(drawn: Path, tmp_path: Path) -> 
     with pytest.raises(BreastPathError, match="proportions"):
         analyze(drawn, tmp_path, tissue=wrong, **options)
     assert analyze(drawn, tmp_path, **options).status == "complete"
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut short"])
+def test_a_finished_block_that_was_lost_is_inferred_again(
+    whole: Result, drawn: Path, tmp_path: Path, damage: str
+) -> None:
+    path = tmp_path / whole.path.name
+    shutil.copytree(whole.path, path)
+    load_result(path).save(status="partial")
+    chunk = path / "probability.ome.zarr" / "0" / "c" / "0" / "1" / "1"
+    content = chunk.read_bytes()
+    chunk.unlink()
+    if damage == "cut short":
+        chunk.write_bytes(content[: len(content) // 2])
+    resumed = analyze(drawn, tmp_path, specimen="node")
+    np.testing.assert_array_equal(heat(resumed), heat(whole))
+    assert planned(resumed)[-1]["blocks"] == 1
+    assert "1 finished blocks are damaged" in log(resumed)
+
+
+@pytest.mark.parametrize("part", ["tile_state", "labels/tissue/0", "labels/edits/0", "0"])
+def test_what_is_damaged_for_good_is_said_in_one_line(
+    whole: Result, tmp_path: Path, part: str
+) -> None:
+    path = tmp_path / whole.path.name
+    shutil.copytree(whole.path, path)
+    stored = path / "probability.ome.zarr" / part
+    if part == "labels/edits/0":
+        shutil.rmtree(stored)
+    for chunk in stored.glob("c/**/*"):
+        if chunk.is_file():
+            chunk.write_bytes(chunk.read_bytes()[:9])
+    result = load_result(path)
+    with pytest.raises(ResultError, match=r"is damaged .*--no-resume"):
+        print(result.map.tile_state, measure_result(result))
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on_elsewhere(drawn: Path, tmp_path: Path) -> None:
+    with pytest.raises(ResultError, match=r"cannot be written .*--out"):
+        analyze(drawn, "/dev/full/out", stain="none", region=Box(600, 600, 200, 200))
+
+
+def test_names_that_are_no_utf8_are_recorded(drawn: Path, tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.tif"))
+    shutil.copy(drawn, path)
+    result = analyze(path, tmp_path, stain="none", region=Box(600, 600, 200, 200))
+    assert load_result(result.path).slide_path == path

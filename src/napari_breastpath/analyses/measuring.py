@@ -20,14 +20,20 @@ from napari_breastpath.measure import (
 )
 from napari_breastpath.preprocess import tissue_pieces
 from napari_breastpath.results import Result
+from napari_breastpath.results.files import written
 from napari_breastpath.results.folder import FEATURES, GEOJSON, REGIONS, REPORT, REPORT_PDF
-from napari_breastpath.results.masks import bands, measured_mask, row_slices
+from napari_breastpath.results.masks import (
+    bands,
+    corrected_heat,
+    measured_mask,
+    row_slices,
+    scored_heat,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 UInt8Array = NDArray[np.uint8]
-TUMOUR_ROLES = ("invasive", "tumour")
 MAX_PIECES = 255
 
 
@@ -81,21 +87,36 @@ def measure_result(
     rasters = _rasters(result, threshold)
     regions = _regions(result, rasters, specimen)
     features = _features(result)
+    changes = {
+        "specimen": specimen,
+        "settings": result.record["settings"] | {"threshold": threshold, "specimen": specimen},
+        **_areas(result, rasters),
+        "score": _scores(features),
+        "regions": summarise(regions.table, specimen, _roles(result)),
+    }
+    with written(result.path):
+        _write(result, regions, features, rasters.mask, changes)
+    return result
+
+
+def _write(
+    result: Result,
+    regions: Regions,
+    features: pd.DataFrame,
+    mask: UInt8Array,
+    changes: dict[str, Any],
+) -> None:
     for outdated in (REPORT, REPORT_PDF):
         (result.path / outdated).unlink(missing_ok=True)
     result.write_table(REGIONS, regions.table)
     result.write_table(FEATURES, features.reset_index())
-    _write_mask(result, rasters.mask)
-    settings = result.record["settings"] | {"threshold": threshold, "specimen": specimen}
-    result.save(
-        specimen=specimen,
-        settings=settings,
-        **_areas(result, rasters),
-        score=_scores(features),
-        regions=summarise(regions.table, specimen, {c["name"]: c["role"] for c in result.classes}),
-    )
+    _write_mask(result, mask)
+    result.save(**changes)
     write_result_geojson(result.path / GEOJSON, regions, result)
-    return result
+
+
+def _roles(result: Result) -> dict[str, str]:
+    return {kind["name"]: kind["role"] for kind in result.classes}
 
 
 def _rasters(result: Result, threshold: float) -> Rasters:
@@ -154,21 +175,12 @@ def _features(result: Result) -> pd.DataFrame:
     """Return the 28 features of the model's map and of the map as corrected by hand."""
     import pandas as pd
 
-    channel = tumour_channel(result)
-    heat = _Channel(result.map.probability.levels[0], channel)[slice(None)]
-    edits = np.asarray(result.map.label("edits").levels[0][:])
-    model = heatmap_features(heat)
-    corrected = model
-    if edits.any():
-        heat = np.where(edits == 0, heat, np.where(edits == channel + 1, 255, 0)).astype(np.uint8)
-        corrected = heatmap_features(heat)
-    return pd.DataFrame([model, corrected], index=pd.Index(["model", "corrected"], name="row"))
-
-
-def tumour_channel(result: Result) -> int:
-    """Return the channel that stands for tumour: role `invasive`, else `tumour`, else the first."""
-    roles = [c["role"] for c in result.classes]
-    return next((roles.index(role) for role in TUMOUR_ROLES if role in roles), 0)
+    model, corrected = (np.zeros(result.lattice.shape, np.uint8) for _ in range(2))
+    for band in bands(result):
+        model[band.rows] = scored_heat(band.heat, result.classes)
+        corrected[band.rows] = corrected_heat(band, result.classes)
+    rows = [heatmap_features(heat) for heat in (model, corrected)]
+    return pd.DataFrame(rows, index=pd.Index(["model", "corrected"], name="row"))
 
 
 def _scores(features: pd.DataFrame) -> dict[str, Any]:

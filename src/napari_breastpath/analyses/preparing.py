@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.analyses.request import TISSUE_METHODS, Request
-from napari_breastpath.core.errors import ModelError, UsageError
+from napari_breastpath.core.errors import ModelError, ResultError, UsageError
 from napari_breastpath.core.geometry import Box, Lattice
 from napari_breastpath.exchange.painting import Canvas, read_area
 from napari_breastpath.exchange.rasterise import polygons_mask
@@ -92,7 +92,28 @@ def store_tissue(result: Result, tissue: BoolArray, factor: int) -> None:
 def stored_tissue(result: Result, factor: int) -> BoolArray:
     """Return the tissue label on the map lattice made `factor` times coarser."""
     level = int(np.log2(factor))
-    return np.asarray(result.map.label("tissue").levels[level][:]) > 0
+    return result.map.label("tissue").read(slice(None), slice(None), level) > 0
+
+
+def finished_blocks(result: Result, tissue: BoolArray, factor: int) -> NDArray[np.uint8]:
+    """Return the block states, 0 for those whose pixels were lost since, uint8 (rows, columns).
+
+    A chunk that is not there reads as zeros; a finished block that holds tissue has other values.
+    """
+    states = result.map.block_state
+    for row, column in np.argwhere(states):
+        window = result.map.block_window(int(row), int(column))
+        rows, columns = (slice(s.start // factor, -(-s.stop // factor)) for s in window)
+        if tissue[rows, columns].any():
+            states[row, column] = _holds_values(result, *window)
+    return states
+
+
+def _holds_values(result: Result, rows: slice, columns: slice) -> bool:
+    try:
+        return bool(result.map.probability.read(rows, columns).any())
+    except ResultError:
+        return False
 
 
 def erase_map(result: Result, removed: BoolArray, factor: int) -> None:

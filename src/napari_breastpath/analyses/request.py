@@ -24,6 +24,7 @@ CHOICES = {
 }
 TISSUE_METHODS = ("otsu", "yen", "none")
 OVERLAP_PX = 32
+DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Request:
     analysis: str = "tumour"
     stain: str = "vahadane"
     tissue: str = "otsu"
-    threshold: float = 0.5
+    threshold: float = DEFAULT_THRESHOLD
     specimen: str = "unspecified"
     device: str = "auto"
     engine: str = "auto"
@@ -126,6 +127,13 @@ def check_same(result: Result, request: Request, slide: Slide, bundle: ModelBund
 def _brief(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 40 else f"{text[:37]}…"
+
+
+def check_threshold(request: Request, bundle: ModelBundle) -> None:
+    """Raise `UsageError` for a threshold with a model of several classes: the likeliest wins."""
+    if len(bundle.classes) > 1 and request.threshold != DEFAULT_THRESHOLD:
+        cause = f"threshold {request.threshold} for a model of {len(bundle.classes)} classes"
+        raise UsageError(bundle.name, cause, "leave out --threshold: the likeliest class wins")
 
 
 def check_status(result: Result) -> None:

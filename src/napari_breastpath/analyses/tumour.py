@@ -17,13 +17,14 @@ from napari_breastpath.analyses.preparing import (
     check_slide,
     erase_map,
     find_tissue,
+    finished_blocks,
     fit_stain,
     make_normalizer,
     store_tissue,
     stored_tissue,
     tissue_factor,
 )
-from napari_breastpath.analyses.request import Request, check_same, check_status
+from napari_breastpath.analyses.request import Request, check_same, check_status, check_threshold
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.core.progress import Progress, ProgressCallback
@@ -43,6 +44,7 @@ from napari_breastpath.inference.plan import States
 from napari_breastpath.models import ModelBundle, Predictor, make_predictor
 from napari_breastpath.report import report_or_warning
 from napari_breastpath.results import Result, create_result
+from napari_breastpath.results.files import written
 from napari_breastpath.results.folder import RECORD, set_aside
 from napari_breastpath.results.lock import alone, claimed
 from napari_breastpath.results.maps import DONE, FAILED, SKIPPED
@@ -105,9 +107,10 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
     Result
         Its `status` says whether every tissue tile was read.
     """
+    check_threshold(job.request, job.bundle)
     check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
     warnings = check_slide(job.slide, job.bundle)
-    with claimed(out, *_identity(job)) as path:
+    with written(out), claimed(out, *_identity(job)) as path:
         result = _open(job, path, resume, warnings)
         if job.started is not None:
             job.started(result)
@@ -151,7 +154,7 @@ def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
     blocks = Blocks(grid, result.map.chunk)
     plan = plan_addition(blocks, wanted, added, states)
     predictor = _predictor(job, result)
-    with alone(result.path):
+    with written(result.path), alone(result.path):
         _reopen(result, plan)
         store_tissue(result, tissue, factor)
         erase_map(result, before & ~now, factor)
@@ -230,8 +233,10 @@ def _remaining(job: Run, result: Result) -> tuple[Plan, States, BoolArray]:
     """Return what is still to do, the tile states to start from and the area to fill."""
     tissue = stored_tissue(result, job.factor)
     wanted = tiles_touching(job.grid, tissue, job.factor)
-    before = result.map.tile_state
-    plan = plan_run(Blocks(job.grid, result.map.chunk), wanted, before, result.map.block_state)
+    before, finished = result.map.tile_state, finished_blocks(result, tissue, job.factor)
+    if lost := int(result.map.block_state.sum()) - int(finished.sum()):
+        result.log(f"{lost} finished blocks are damaged and inferred again")
+    plan = plan_run(Blocks(job.grid, result.map.chunk), wanted, before, finished)
     return plan, initial_states(wanted, before), analysed_area(tissue, job.tissue_lattice)
 
 

@@ -17,7 +17,8 @@ OPTIONAL = {
     "distributed": "cluster",
     "highdicom": "dicom",
     "lightning": "train",
-    "jinja2": "report",
+    "weasyprint": "report",
+    "pyarrow": "tables",
     "PyQt6": "all",
 }
 

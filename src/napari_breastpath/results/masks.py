@@ -103,7 +103,8 @@ def scored_heat(heat: UInt8Array, classes: Sequence[Mapping[str, Any]]) -> UInt8
         0 not inferred, else max(1, round(255·p)).
     """
     total = heat[list(scored_channels(classes))].sum(axis=0, dtype=np.uint16)
-    return np.minimum(total, 255).astype(np.uint8)
+    clipped: UInt8Array = np.minimum(total, 255).astype(np.uint8)
+    return clipped
 
 
 def corrected_heat(band: Band, classes: Sequence[Mapping[str, Any]]) -> UInt8Array:

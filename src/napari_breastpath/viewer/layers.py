@@ -8,7 +8,7 @@ the session (which adds layers) make the same ones. Every layer of ours says wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.geometry import Lattice, PixelSize
+from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 TAG = "breastpath"
-SCORED_ROLES = ("tumour", "invasive")
 MEASURED = ("complete", "incomplete")
 """Status of a result that has a mask."""
 REFRESH_S, RELOAD_S = 0.25, 1.0
@@ -137,13 +137,6 @@ def heat_colormap() -> Colormap:
     return Colormap(
         HEAT[:, 1:], name="tumour probability", controls=HEAT[:, 0], interpolation="linear"
     )
-
-
-def scored_channels(classes: Sequence[dict[str, Any]]) -> tuple[int, ...]:
-    """Return the channels that count as tumour, else the first that is no background."""
-    scored = tuple(k for k, c in enumerate(classes) if c["role"] in SCORED_ROLES)
-    others = tuple(k for k, c in enumerate(classes) if c["role"] != "background")
-    return scored or others[:1] or (0,)
 
 
 def probability_layer(result: Result) -> LayerData:
