@@ -9,10 +9,10 @@ from typing import Self
 
 import numpy as np
 
-from napari_breastpath.core.errors import ResultError
 from napari_breastpath.inference.grid import BoolArray
 from napari_breastpath.inference.plan import Plan, States
 from napari_breastpath.inference.stitch import Blocks, FloatArray, Index, quantize
+from napari_breastpath.results.files import written
 from napari_breastpath.results.maps import MapStore
 
 WRITES_AHEAD = 4
@@ -84,12 +84,8 @@ class Writer:
 
     def _settle(self, allowed: int) -> None:
         while len(self._waiting) > allowed:
-            try:
+            with written(self._store.path):
                 self._waiting.popleft().result()
-            except OSError as error:
-                raise ResultError(
-                    self._store.path, f"cannot be written ({error})", "make room and run again"
-                ) from error
 
     def _write(self, block: Index, probability: FloatArray, fates: dict[Index, int]) -> None:
         rows, columns = self._blocks.window(block)

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from napari_breastpath.core.errors import ResultError
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -22,9 +24,19 @@ def whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write UTF-8 text, all of it or nothing."""
+    r"""Write UTF-8 text, all of it or nothing; a file name's stray bytes as \udcNN, as in JSON."""
     with whole(path) as draft:
-        draft.write_text(text, encoding="utf-8")
+        draft.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+@contextmanager
+def written(path: Path) -> Iterator[None]:
+    """Say in one line that `path` cannot be written (a full disk, no permission)."""
+    try:
+        yield
+    except OSError as error:
+        advice = "make room, or choose another --out, and run again"
+        raise ResultError(path, f"cannot be written ({error})", advice) from error
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -109,7 +109,7 @@ class Result:
     def log(self, line: str) -> None:
         """Append a line with its time to run.log."""
         stamp = datetime.now(UTC).isoformat(timespec="seconds")
-        with (self.path / LOG).open("a", encoding="utf-8") as log:
+        with (self.path / LOG).open("a", encoding="utf-8", errors="backslashreplace") as log:
             log.write(f"{stamp} {line}\n")
 
     @cached_property
@@ -198,11 +198,8 @@ def create_result(path: Path, record: dict[str, Any], **map_arguments: Any) -> R
     **map_arguments
         As for `MapStore.create`.
     """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        MapStore.create(path / MAP, **map_arguments)
-        result = Result(path, {"schema_version": SCHEMA_VERSION, "status": "partial"} | record)
-        result.save()
-    except OSError as error:
-        raise ResultError(path, f"cannot be written ({error})", "choose another --out") from error
+    path.mkdir(parents=True, exist_ok=True)
+    MapStore.create(path / MAP, **map_arguments)
+    result = Result(path, {"schema_version": SCHEMA_VERSION, "status": "partial"} | record)
+    result.save()
     return result

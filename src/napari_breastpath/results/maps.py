@@ -7,7 +7,8 @@ marked finished and whole, or not marked and written again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -65,6 +66,16 @@ def halve_max(values: UInt8Array) -> UInt8Array:
     return maximum
 
 
+@contextmanager
+def undamaged(where: object) -> Iterator[None]:
+    """Say in one line that stored pixels cannot be read: a missing array, a chunk cut short."""
+    try:
+        yield
+    except (KeyError, ValueError, RuntimeError) as error:
+        advice = "restore it, or analyse the slide again with --no-resume"
+        raise ResultError(where, f"is damaged ({error})", advice) from error
+
+
 @dataclass(frozen=True)
 class Pyramid:
     """Levels of one raster, finest first, written by windows of level 0.
@@ -87,8 +98,10 @@ class Pyramid:
         return height, width
 
     def read(self, rows: slice, columns: slice, level: int = 0) -> UInt8Array:
-        """Return a window of one level."""
-        values: UInt8Array = np.asarray(self.levels[level][..., rows, columns])
+        """Return a window of one level; `ResultError` where a chunk is damaged."""
+        array = self.levels[level]
+        with undamaged(array.store_path):
+            values: UInt8Array = np.asarray(array[..., rows, columns])
         return values
 
     def write(self, row: int, column: int, values: UInt8Array) -> None:
@@ -103,8 +116,9 @@ class Pyramid:
         for finer, coarser in zip(self.levels, self.levels[1:], strict=False):
             top, left = top // 2, left // 2
             bottom, right = -(-bottom // 2), -(-right // 2)
-            below = np.asarray(finer[..., 2 * top : 2 * bottom, 2 * left : 2 * right])
-            coarser[..., top:bottom, left:right] = self.halve(below)
+            with undamaged(finer.store_path):
+                below = np.asarray(finer[..., 2 * top : 2 * bottom, 2 * left : 2 * right])
+                coarser[..., top:bottom, left:right] = self.halve(below)
 
 
 class MapStore:
@@ -199,7 +213,8 @@ class MapStore:
 
     def label(self, name: str) -> Pyramid:
         """Return the pyramid of one label: `mask`, `edits` or `tissue`, uint8 (y, x)."""
-        return Pyramid(self._levels(f"labels/{name}"), halve_max)
+        with undamaged(self.path / "labels" / name):
+            return Pyramid(self._levels(f"labels/{name}"), halve_max)
 
     @property
     def blocks(self) -> tuple[int, int]:
@@ -210,10 +225,14 @@ class MapStore:
     def _array(self, name: str) -> Any:
         return self._group[name]
 
+    def _state(self, name: str) -> UInt8Array:
+        with undamaged(self.path / name):
+            return np.asarray(self._array(name)[:])
+
     @property
     def tile_state(self) -> UInt8Array:
         """State of every tile, a copy."""
-        return np.asarray(self._array("tile_state")[:])
+        return self._state("tile_state")
 
     @tile_state.setter
     def tile_state(self, state: UInt8Array) -> None:
@@ -222,7 +241,7 @@ class MapStore:
     @property
     def block_state(self) -> UInt8Array:
         """1 for every finished block, a copy."""
-        return np.asarray(self._array("block_state")[:])
+        return self._state("block_state")
 
     @block_state.setter
     def block_state(self, state: UInt8Array) -> None:
