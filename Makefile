@@ -45,7 +45,7 @@ bench: $(VENV)/installed-dev
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 sample: $(VENV)/installed-dev
-	$(BIN)/python sample_data/synthetic_slide.py --package
+	$(BIN)/python sample_data/synthetic_slide.py src/napari_breastpath/sample/sample_slide.tif
 
 screenshots: $(VENV)/installed-dev system
 	./tools/with-screen $(BIN)/python docs/screenshots.py
