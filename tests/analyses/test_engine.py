@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from napari_breastpath import load_model, open_slide
 from napari_breastpath.analyses import Request, Run
@@ -40,7 +41,7 @@ class Altered:
 
 
 def engine_run(
-    drawn: Path, out: Path, **altered: int
+    drawn: Path, out: Path, normalizer: Any = None, **altered: int
 ) -> tuple[engine.Outcome, np.ndarray, Altered]:
     """Run the engine alone over a corner of the slide, without stain normalisation."""
     bundle = load_model("tumour-demo")
@@ -54,7 +55,9 @@ def engine_run(
         wanted[:2, :2] = True
         states = initial_states(wanted, store.tile_state)
         analysed = np.ones(run.tissue_lattice.shape, bool)
-        job = engine.Job(slide, run.grid, store, predictor, analysed, run.factor, states)
+        job = engine.Job(
+            slide, run.grid, store, predictor, analysed, run.factor, states, normalizer
+        )
         plan = plan_run(job.blocks, wanted, states, store.block_state)
         outcome = engine.run(job, plan)
     return outcome, np.asarray(store.probability.levels[0][:]), predictor
@@ -67,6 +70,18 @@ def test_out_of_memory_halves_the_batch_and_goes_on(drawn: Path, tmp_path: Path)
     assert np.abs(expected.astype(int) - found).max() <= 1
     with pytest.raises(InferenceError, match="no memory for a single tile"):
         engine_run(drawn, tmp_path / "c", forgets_above=0)
+
+
+def test_the_stain_too_may_lack_memory(drawn: Path, tmp_path: Path) -> None:
+    class Forgetful:
+        def transform_batch(self, batch: Any) -> Any:
+            if len(batch) > 2:
+                raise torch.OutOfMemoryError("no memory")
+            return batch
+
+    outcome, _, _ = engine_run(drawn, tmp_path / "a", Forgetful())
+    assert outcome.batch_size == 2
+    assert (outcome.states == DONE).sum() == 4
 
 
 def test_nan_is_a_failed_tile_and_not_a_number(drawn: Path, tmp_path: Path) -> None:

@@ -227,12 +227,13 @@ def _predict(job: Job, pixels: TileArray, outcome: Outcome) -> Iterator[FloatArr
         piece = pixels[start : start + size]
         try:
             answers = _forward(job, _padded(piece, size), outcome)
-        except OutOfMemory as error:
+        except _no_memory() as error:
             if size == 1:
-                advice = "close other programs or choose --device cpu"
-                raise InferenceError(
-                    error.subject, "no memory for a single tile", advice
-                ) from error
+                device, advice = (
+                    job.predictor.device.name,
+                    "close other programs or use --device cpu",
+                )
+                raise InferenceError(device, "no memory for a single tile", advice) from error
             outcome.batch_size = size // 2
             continue
         yield from answers[: len(piece)]
@@ -243,7 +244,7 @@ def _no_memory() -> tuple[type[Exception], ...]:
     """Return what the network, and what the stain on the same device, raise for lack of memory."""
     import torch
 
-    return OutOfMemory, torch.OutOfMemoryError
+    return OutOfMemory, MemoryError, torch.OutOfMemoryError
 
 
 def _padded(pixels: TileArray, size: int) -> TileArray:
