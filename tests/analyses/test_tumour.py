@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ FILES = {
     "regions.csv",
     "features.csv",
     "regions.geojson",
+    "report.html",
     "run.log",
 }
 
@@ -135,6 +137,14 @@ def test_anisotropic_pixels_give_lengths_in_micrometres(tmp_path: Path, drawn: P
     assert wide.lattice.height == square.lattice.height
 
 
+@pytest.mark.parametrize("mpp", [0.5000002, 0.4999998])
+def test_pixel_sizes_a_hair_from_round_ones(tmp_path: Path, mpp: float) -> None:
+    path = write_flat(tmp_path / "hair.tif", np.full((64, 3200, 3), 243, np.uint8), 0.5)
+    with open_slide(path, mpp=mpp) as slide:
+        result = analyze(slide, tmp_path, stain="none", region=Box(0, 0, 3200, 64))
+    assert result.status == "complete"
+
+
 def test_a_tissue_file_and_polygons_bound_the_analysis(drawn: Path, tmp_path: Path) -> None:
     ring = [[500, 500], [1300, 500], [1300, 1100], [500, 1100], [500, 500]]
     outline = tmp_path / "tissue.geojson"
@@ -156,6 +166,14 @@ def test_the_staintools_way_runs_too(drawn: Path, tmp_path: Path) -> None:
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(SlideError, match="absent"):
         analyze(tmp_path / "absent.svs", tmp_path)
+
+
+@pytest.mark.parametrize(
+    "region", [Box(math.nan, 0, 9, 9), Box(0, 0, math.inf, 9), [[(0, 0), (9, 9), (0, math.nan)]]]
+)
+def test_places_that_are_no_numbers_are_refused(drawn: Path, tmp_path: Path, region: Any) -> None:
+    with pytest.raises(UsageError, match="not a place"):
+        analyze(drawn, tmp_path, region=region)
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,24 @@ def check_slide(slide: Slide, bundle: ModelBundle) -> list[str]:
 def find_tissue(slide: Slide, request: Request, lattice: Lattice) -> BoolArray:
     """Return the tissue to analyse on `lattice`: by method or from a file, within the region."""
     if request.tissue in TISSUE_METHODS:
-        mask = tissue_mask(slide, mpp=lattice.mpp_x, method=request.tissue)
+        mask = fitted(tissue_mask(slide, mpp=lattice.mpp_x, method=request.tissue), lattice)
     else:
         size = slide.width, slide.height
         canvas = Canvas(lattice, slide.mpp, size, slide.bounds_offset)
         mask = read_area(Path(request.tissue), canvas).raster > 0
     return mask & region_mask(request.region, lattice) if request.region is not None else mask
+
+
+def fitted(mask: BoolArray, lattice: Lattice) -> BoolArray:
+    """Return `mask` with the lattice's shape, its last row and column repeated or left out.
+
+    A µm/px a hair from a round number (0.5000002) may give the slide's lattice a last pixel that
+    the map's, made coarser, has not, or the other way round; less than 1 % of a pixel is in it.
+    """
+    rows, columns = (
+        np.minimum(np.arange(n), m - 1) for n, m in zip(lattice.shape, mask.shape, strict=True)
+    )
+    return mask[np.ix_(rows, columns)]
 
 
 def region_mask(region: Any, lattice: Lattice) -> BoolArray:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_breastpath.core.errors import ResultError, UsageError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.models import ModelBundle
@@ -49,7 +51,8 @@ class Request:
     overlap : int
         Pixels that neighbouring tiles share, at the model's µm/px.
     batch_size, threads : int or None
-        Tiles a batch and CPU threads of the network; None lets the machine decide.
+        Tiles a batch and CPU threads of the network; None lets the machine decide. A run that is
+        gone on with keeps its own threads, however many workers share the processor now.
     """
 
     analysis: str = "tumour"
@@ -74,6 +77,12 @@ class Request:
         if self.tissue not in TISSUE_METHODS and not Path(self.tissue).is_file():
             methods = ", ".join(TISSUE_METHODS)
             raise UsageError("analyze", f"no tissue file {self.tissue}", f"or choose of {methods}")
+        if self.region is not None and not np.isfinite(self._region_values()).all():
+            advice = "give finite numbers, level-0 pixels"
+            raise UsageError("--region", f"not a place: {_brief(self.region_record())}", advice)
+
+    def _region_values(self) -> np.ndarray[Any, np.dtype[np.float64]]:
+        return np.concatenate([np.ravel(part) for part in self.region_record() or [0.0]])
 
     def settings(self) -> dict[str, Any]:
         """Return the part of the request that result.json's `settings` holds."""
@@ -109,7 +118,7 @@ def check_same(result: Result, request: Request, slide: Slide, bundle: ModelBund
     ]
     pairs += [
         (name, old["settings"].get(name), now[name])
-        for name in ("device", "engine", "batch_size", "threads")
+        for name in ("device", "engine", "batch_size")
         if now[name] not in ("auto", None)
     ]
     for name, then, wanted in pairs:

@@ -25,7 +25,7 @@ from napari_breastpath.analyses.preparing import (
     tissue_factor,
 )
 from napari_breastpath.analyses.request import Request, check_same, check_status, check_threshold
-from napari_breastpath.core.errors import ResultError
+from napari_breastpath.core.errors import ResultError, UsageError
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.core.progress import Progress, ProgressCallback
 from napari_breastpath.inference import (
@@ -166,11 +166,14 @@ def _open(job: Run, path: Path, resume: bool, warnings: list[str]) -> Result:
     """Return the result to go on with, or a new one."""
     if resume and (path / RECORD).is_file():
         result = Result.load(path)
-        # A run that ended before it found tissue (a wrong tissue file, say) binds nobody.
-        if result.record.get("prepared", True):
+        try:
             check_status(result)
             check_same(result, job.request, job.slide, job.bundle)
             return result
+        except UsageError:
+            # A run that ended before it found tissue (a wrong tissue file, say) binds nobody.
+            if result.record.get("prepared", True):
+                raise
     set_aside(path)
     bundle = job.bundle
     record = {
