@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from napari_breastpath import batch
 from napari_breastpath.cli import main
 from napari_breastpath.cli.doctor import range_warning
+from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.sample import sample_slide_path
 
 FAST = ["--stain", "none", "--region", "2000,1500,300,300"]
@@ -144,3 +150,57 @@ def test_dask_workers_do_the_same(result: Path, tmp_path: Path) -> None:
     assert main(words) == 0
     here, there = (p / "regions.csv" for p in (result, next(tmp_path.glob("*.breastpath"))))
     assert here.read_text() == there.read_text()
+
+
+def test_an_unforeseen_error_stops_one_slide_and_shows_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("by 0")
+
+    monkeypatch.setattr(batch, "analyze_request", broken)
+    words = ["analyze", "a.svs", str(sample_slide_path()), "--out", str(tmp_path), "--json"]
+    assert main(words) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert "unexpected ZeroDivisionError (by 0); run again with --debug" in err
+    assert "Traceback" not in err
+    with pytest.raises(BreastPathError):
+        main(["analyze", str(sample_slide_path()), "--out", str(tmp_path), "--debug"])
+
+
+INTERRUPTED = ["--stain", "none", "--tissue", "none", "--json"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupt_stops_soon_and_the_rest_can_be_done_later(
+    tmp_path: Path, workers: str
+) -> None:
+    slides = [tmp_path / "a.tif", tmp_path / "b.tif", tmp_path / "c.tif"]
+    for slide in slides:
+        shutil.copy(sample_slide_path(), slide)
+    command = [sys.executable, "-m", "napari_breastpath", "analyze", *map(str, slides)]
+    command += ["--out", str(tmp_path / "out"), *INTERRUPTED, "--workers", workers]
+    run = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    first = tmp_path / "out" / "a.tif.tumour.breastpath" / "probability.ome.zarr"
+    while run.poll() is None and not (first / "block_state" / "c").exists():
+        time.sleep(0.05)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = run.communicate(timeout=120)
+    assert run.returncode == 130, err
+    assert "Traceback" not in err
+    statuses = [json.loads(line)["status"] for line in out.splitlines()]
+    assert "partial" in statuses
+    assert "failed" not in statuses
+    assert not (tmp_path / "out" / "c.tif.tumour.breastpath").exists()
+
+
+def test_another_number_of_workers_does_not_bar_a_result(result: Path, tmp_path: Path) -> None:
+    words = ["analyze", str(sample_slide_path()), "--out", str(result.parent), *FAST]
+    assert main([*words, "--workers", "5"]) == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
 
 from napari_breastpath.cli.parser import build_parser
@@ -17,6 +19,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Arguments without the program's name; by default `sys.argv[1:]`.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a console that cannot show µ shows an escape
+            stream.reconfigure(errors="backslashreplace")
     args = build_parser().parse_args(argv)
     from napari_breastpath.cli import commands
 

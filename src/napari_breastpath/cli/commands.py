@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.cli.terminal import Reporter, complain, summary
-from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
+from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError, unexpected
 
 if TYPE_CHECKING:
     from napari_breastpath.batch import Done, Task
@@ -39,7 +39,7 @@ def analyze(args: Namespace) -> int:
     tasks = [_task(path, args, request) for path in args.slides]
     with interruptible() as stop:
         done = _run(tasks, args, stop)
-        codes = [_report(item, args.json) for item in done]
+        codes = [_report(item, args.json, args.debug) for item in done]
     return INTERRUPTED if stop.is_set() else max(codes, default=OK)
 
 
@@ -62,11 +62,9 @@ def _run(tasks: list[Task], args: Namespace, stop: threading.Event) -> Iterator[
     from napari_breastpath.batch import run_on_cluster, run_task
 
     if args.scheduler or args.workers > 1:
-        yield from run_on_cluster(tasks, args.workers, args.scheduler)
+        yield from run_on_cluster(tasks, args.workers, args.scheduler, stop)
         return
     for task in tasks:
-        if stop.is_set():
-            return
         reporter = Reporter(task.slide.name)
         try:
             yield run_task(task, reporter, stop)
@@ -99,19 +97,23 @@ def interruptible() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-def _report(done: Done, as_json: bool) -> int:
+def _report(done: Done, as_json: bool, debug: bool = False) -> int:
     """Say what became of one slide, and return its exit code."""
     from napari_breastpath.results import load_result
 
-    if done.error is not None or done.result is None:
+    if done.error is not None and debug:
+        raise done.error
+    if done.error is not None:
         complain(done.error)
         if as_json:
             line = {"slide": str(done.slide), "status": "failed", "error": str(done.error)}
-            print(json.dumps(line, ensure_ascii=False), flush=True)
+            print(json.dumps(line), flush=True)
         return WRONG_USAGE if isinstance(done.error, UsageError) else FAILED
+    if done.result is None:
+        return FAILED
     result = load_result(done.result)
     if as_json:
-        print(json.dumps({"result": str(result.path)} | result.record, ensure_ascii=False))
+        print(json.dumps({"result": str(result.path)} | result.record), flush=True)
     elif "regions" in result.record:
         print("\n".join(summary(result)), flush=True)
     return _status_code(done, result)
@@ -236,7 +238,7 @@ def demo(args: Namespace) -> int:
     task = Task(sample_slide_path(), args.out, request, resume=not args.no_resume)
     with interruptible() as stop:
         plain = Namespace(scheduler=None, workers=1)
-        codes = [_report(item, as_json=False) for item in _run([task], plain, stop)]
+        codes = [_report(item, False, args.debug) for item in _run([task], plain, stop)]
     if stop.is_set():
         return INTERRUPTED
     truth = sample_truth()
@@ -269,6 +271,9 @@ def run(args: Namespace) -> int:
     except KeyboardInterrupt:
         complain("interrupted; run the same command again to go on")
         return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - no traceback without --debug
+        complain(unexpected(args.command, error))
+        return FAILED
 
 
 COMMANDS = {

@@ -48,3 +48,11 @@ class AnnotationError(BreastPathError):
 
 class UsageError(BreastPathError):
     """A request that makes no sense, whatever the files (exit code 2 on the command line)."""
+
+
+def unexpected(subject: object, error: BaseException) -> BreastPathError:
+    """Return what a user is told of an error that nobody foresaw; its cause is kept with it."""
+    cause = f"unexpected {type(error).__name__} ({error})"
+    told = BreastPathError(subject, cause, "run again with --debug and report what it prints")
+    told.__cause__ = error
+    return told
