@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_breastpath.exchange.annotations import read_annotations
-from napari_breastpath.exchange.objects import MANY, ObjectBatch, objects_path, write_objects
+from napari_breastpath.exchange.objects import MANY, objects_path, write_objects
+from napari_breastpath.results import ObjectBatch
 
 CLASSES = [
     {"name": "tumour", "color": (200, 0, 0), "role": "tumour"},

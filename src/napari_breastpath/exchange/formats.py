@@ -26,9 +26,11 @@ class Format:
 
 
 FORMATS: Final = {
-    "geojson": Format(".geojson", "Outlines for QuPath (GeoJSON)", "geojson:export_geojson"),
+    "geojson": Format(".geojson", "Outlines for QuPath (GeoJSON)", "geojson_export:export_geojson"),
     "geojson.gz": Format(
-        ".geojson.gz", "Outlines for QuPath (GeoJSON, compressed)", "geojson:export_geojson_gz"
+        ".geojson.gz",
+        "Outlines for QuPath (GeoJSON, compressed)",
+        "geojson_export:export_geojson_gz",
     ),
     "csv": Format(".csv", "Table of regions (CSV)", "tables:export_csv"),
     "parquet": Format(".parquet", "Table of regions (Parquet)", "tables:export_parquet"),

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "napari-breastpath/region")
 COORDINATE_ORIGIN: Final = (
     "outer top-left corner of level-0 pixel (0, 0), inside the slide's bounds"
 )
+HEAD: Final = b'{"type": "FeatureCollection", "features": ['
 QUPATH_TUMOUR, TUMOUR_RGB = "Tumor", (200, 0, 0)
 DECIMALS: Final = 2  # of a level-0 pixel, as QuPath itself writes
 MEASUREMENTS: Final = {
@@ -169,7 +169,7 @@ def opened(draft: Path, compressed: bool) -> Iterator[IO[bytes]]:
 
 def write_features(write: Callable[[bytes], object], items: Iterable[Mapping[str, Any]]) -> None:
     """Hand a FeatureCollection to `write` (a binary file's), feature by feature."""
-    write(b'{"type": "FeatureCollection", "features": [')
+    write(HEAD)
     separator = b"\n"
     for item in items:
         text = json.dumps(item, ensure_ascii=False, allow_nan=False)
@@ -237,17 +237,3 @@ def regions_file(result: Result) -> Path:
         cause = f"no {GEOJSON} yet"
         raise ResultError(result.path, cause, "run `breastpath measure` on it")
     return path
-
-
-def export_geojson(result: Result, path: Path) -> None:
-    """Copy a result's regions.geojson."""
-    source = regions_file(result)
-    with whole(path) as draft:
-        shutil.copyfile(source, draft)
-
-
-def export_geojson_gz(result: Result, path: Path) -> None:
-    """Copy a result's regions.geojson, compressed; the same input gives the same bytes."""
-    source = regions_file(result)
-    with source.open("rb") as plain, whole(path) as draft, opened(draft, True) as file:
-        shutil.copyfileobj(plain, file)

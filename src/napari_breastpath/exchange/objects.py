@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,36 +17,13 @@ from napari_breastpath.exchange.geojson import (
     classification,
     opened,
 )
+from napari_breastpath.results import ObjectBatch
 from napari_breastpath.results.files import whole
+from napari_breastpath.results.objects import KINDS
 
 NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "napari-breastpath/object")
 MANY: Final = 50_000
-KINDS: Final = ("detection", "cell", "annotation", "tile")
 NUMBER: Final = f"%.{DECIMALS}f"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectBatch:
-    """Some objects of one slide: columns of one length, n.
-
-    Attributes
-    ----------
-    shapes : sequence of ndarray, float (m, 2), or ndarray, float (n, 2)
-        Level-0 (x, y): one ring per object (closed or not, m ≥ 3), or the objects' centres.
-    class_index : ndarray of int, shape (n,)
-        Which of the classes each belongs to.
-    measurements : mapping of str to ndarray of float, shape (n,)
-        By name, with its unit in the name where it has one. NaN is left out.
-    """
-
-    shapes: Sequence[NDArray[np.floating]] | NDArray[np.floating]
-    class_index: NDArray[np.integer]
-    measurements: Mapping[str, NDArray[np.floating]] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        columns = (self.class_index, *self.measurements.values())
-        if any(len(column) != len(self.shapes) for column in columns):
-            raise ValueError("the columns of a batch of objects are not of one length")
 
 
 def objects_path(stem: Path, count: int) -> Path:
@@ -86,19 +62,42 @@ def write_objects(
     int
         How many objects were written.
     """
+    groups = object_features(batches, classes, kind, fingerprint)
+    return write_collection(path, groups, provenance or {}, path.suffix == ".gz")
+
+
+def object_features(
+    batches: Iterable[ObjectBatch],
+    classes: Sequence[Mapping[str, Any]],
+    kind: str,
+    fingerprint: str,
+) -> Iterator[list[str]]:
+    """Yield the GeoJSON Features of every batch, as text; parameters as of `write_objects`."""
     if kind not in KINDS:
         raise ValueError(f"QuPath knows no objects of kind {kind!r}")
     titles = [json.dumps(classification(c["name"], classes), ensure_ascii=False) for c in classes]
-    facts = {"coordinate_origin": COORDINATE_ORIGIN, **(provenance or {})}
-    head = json.dumps({"type": "FeatureCollection", "metadata": facts}, ensure_ascii=False)
+    for batch in batches:
+        if len(batch.shapes):
+            yield list(_features(batch, titles, kind, fingerprint))
+
+
+def write_collection(
+    path: Path, groups: Iterable[Sequence[str]], facts: Mapping[str, str], compressed: bool
+) -> int:
+    """Write groups of Features (text, one or more each) as one FeatureCollection; return how many.
+
+    One group is in memory at a time. `facts` go into the member `metadata`, beside the origin of
+    the coordinates. All of the file is written, or nothing.
+    """
+    metadata = {"coordinate_origin": COORDINATE_ORIGIN, **facts}
+    head = json.dumps({"type": "FeatureCollection", "metadata": metadata}, ensure_ascii=False)
     count = 0
-    with whole(path) as draft, opened(draft, path.suffix == ".gz") as file:
+    with whole(path) as draft, opened(draft, compressed) as file:
         file.write(f'{head[:-1]}, "features": ['.encode())
-        for batch in batches:
-            if len(batch.shapes):
-                file.write(b",\n" if count else b"\n")
-                file.write(",\n".join(_features(batch, titles, kind, fingerprint)).encode())
-                count += len(batch.shapes)
+        for features in groups:
+            file.write(b",\n" if count else b"\n")
+            file.write(",\n".join(features).encode())
+            count += len(features)
         file.write(b"\n]}\n")
     return count
 
@@ -120,11 +119,14 @@ def _features(
 def _geometries(
     shapes: Sequence[NDArray[np.floating]] | NDArray[np.floating],
 ) -> Iterator[str]:
+    point = f'{{"type": "Point", "coordinates": [{NUMBER}, {NUMBER}]}}'
     if isinstance(shapes, np.ndarray) and shapes.ndim == 2:
-        point = f'{{"type": "Point", "coordinates": [{NUMBER}, {NUMBER}]}}'
         yield from (point % (x, y) for x, y in shapes.tolist())
         return
     for shape in shapes:
+        if len(shape) == 1:
+            yield point % tuple(shape[0].tolist())
+            continue
         ring = np.asarray(shape, float)
         closed = ring if (ring[0] == ring[-1]).all() else np.concatenate((ring, ring[:1]))
         pairs = ", ".join([f"[{NUMBER}, {NUMBER}]"] * len(closed))

@@ -13,6 +13,7 @@ from napari_breastpath.core.errors import ResultError
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.results.files import whole, write_json
 from napari_breastpath.results.maps import MapStore
+from napari_breastpath.results.objects import ObjectStore
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +28,7 @@ RECORD, MAP, REGIONS, FEATURES = (
 )
 GEOJSON, LOG = "regions.geojson", "run.log"
 REPORT, REPORT_PDF = "report.html", "report.pdf"
+OBJECTS = "objects.zarr"
 ANEW = "restore it, or analyse the slide again with --no-resume"
 REQUIRED = ("schema_version", "status", "slide", "analysis", "model", "map_mpp", "settings")
 
@@ -116,6 +118,16 @@ class Result:
     def map(self) -> MapStore:
         """Probabilities, labels and states."""
         return MapStore(self.path / MAP)
+
+    @property
+    def objects_path(self) -> Path:
+        """Where `ObjectStore.create` puts the objects of this result."""
+        return self.path / OBJECTS
+
+    @property
+    def objects(self) -> ObjectStore | None:
+        """Nuclei, mitoses or masses, opened anew each time; None where the result has none."""
+        return ObjectStore(self.objects_path) if self.objects_path.exists() else None
 
     @property
     def status(self) -> str:
