@@ -99,6 +99,10 @@ def test_a_tile_that_cannot_be_decoded_is_said_to_be_unread(drawn: Path, tmp_pat
     assert result.record["tiles"]["failed"] > 0
     assert 0 < result.record["unread_tissue_fraction"] < 0.5
     assert "unread tile row" in log(result)
+    stop = threading.Event()
+    stop.set()
+    assert analyze(path, tmp_path, stain="none", stop=stop).status == "partial"
+    assert analyze(path, tmp_path, stain="none").status == "incomplete"
 
 
 def test_a_record_cut_short_can_be_set_aside(drawn: Path, tmp_path: Path) -> None:

@@ -120,7 +120,9 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
         predictor = _predictor(job, result)
         if not result.record["prepared"]:
             _prepare(job, result, predictor)
-        return _infer_and_measure(job, result, predictor, *_remaining(job, result))
+        plan, states, analysed = _remaining(job, result)
+        _reopen(result, plan)
+        return _infer_and_measure(job, result, predictor, plan, states, analysed)
 
 
 def _identity(job: Run) -> tuple[str, str, str]:
