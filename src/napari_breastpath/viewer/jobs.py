@@ -8,12 +8,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.analyses import Run, analyze_added_tissue, analyze_request, measure_result
+from napari_breastpath.analyses import (
+    Imported,
+    Run,
+    analyze_added_tissue,
+    analyze_request,
+    import_file,
+    measure_result,
+)
 from napari_breastpath.analyses.preparing import find_tissue, stored_tissue, tissue_factor
 from napari_breastpath.analyses.request import Request
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.core.progress import ignore_progress
+from napari_breastpath.exchange.export import export_result
 from napari_breastpath.models import ModelBundle, load_model
+from napari_breastpath.report import write_report
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide
 from napari_breastpath.viewer.planning import request_of
@@ -97,6 +106,34 @@ def measure(path: Path, threshold: float | None, specimen: str | None = None) ->
 
     def function(work: Work) -> Result:
         return measure_result(load_result(path), threshold, specimen)
+
+    return function
+
+
+def export(path: Path, to: str, out: Path) -> WorkFunction:
+    """Write a result in one of `exchange.formats.FORMATS`."""
+
+    def function(work: Work) -> None:
+        export_result(load_result(path), to, out)
+
+    return function
+
+
+def import_annotations(path: Path, file: Path, what: str) -> WorkFunction:
+    """Bring a file into a result and measure it again: the result, and what was imported."""
+
+    def function(work: Work) -> tuple[Result, Imported]:
+        result = load_result(path)
+        return result, import_file(result, file, what)
+
+    return function
+
+
+def report(path: Path, slide: Slide | None) -> WorkFunction:
+    """Write a result's report: where it is."""
+
+    def function(work: Work) -> Path:
+        return write_report(load_result(path), slide=slide)
 
     return function
 

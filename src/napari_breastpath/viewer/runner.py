@@ -46,6 +46,11 @@ class Runner(QObject):
         """Nothing is under way."""
         return self.state == IDLE
 
+    def check_idle(self, task: str) -> None:
+        """Raise a `UsageError` about `task` where something is under way already."""
+        if not self.idle:
+            raise UsageError(task, f"{self.task.lower()} is under way", "wait for it or cancel it")
+
     def start(
         self,
         task: str,
@@ -62,8 +67,7 @@ class Runner(QObject):
         UsageError
             Something is under way already.
         """
-        if not self.idle:
-            raise UsageError(task, f"{self.task.lower()} is under way", "wait for it or cancel it")
+        self.check_idle(task)
         work = self._work = Work(function)
         work.done.connect(self._last(work, done))
         work.failed.connect(self._last(work, failed))
