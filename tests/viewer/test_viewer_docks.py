@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Shapes
 from viewer_measured import measured_result
 
+from napari_breastpath.core.errors import ResultError
 from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import preferences
@@ -116,7 +120,15 @@ def test_without_a_result_there_is_nothing_to_measure_or_export(
 ) -> None:
     assert measurements.status.text() == NOTHING_YET
     assert not measurements.slider.isEnabled()
-    for press in (measurements.go_to_longest, lambda: measurements.export(tmp_path / "a.csv")):
+    exchange = measurements.exchange
+    for press in (
+        measurements.go_to_longest,
+        lambda: exchange.export("csv", tmp_path / "a.csv"),
+        lambda: exchange.export_dialog("csv"),
+        lambda: exchange.import_dialog("regions"),
+        exchange.report,
+    ):
+        measurements.say("")
         press()
         assert "there is no result; run an analysis" in measurements.status.text()
     assert not (tmp_path / "a.csv").exists()
@@ -168,30 +180,55 @@ def test_the_specimen_can_be_stated_afterwards(
     assert load_result(result.path).record["specimen"] == "primary"
 
 
-@pytest.mark.parametrize("name", ["a.csv", "a.geojson", "a.geojson.gz"])
-def test_export_by_the_files_name(
-    measurements: MeasurementsDock, tmp_path: Path, name: str
+def no_table(path: Path) -> None:
+    (path / "regions.csv").unlink()
+
+
+def empty_table(path: Path) -> None:
+    (path / "regions.csv").write_text("")
+
+
+def other_table(path: Path) -> None:
+    (path / "regions.csv").write_text("a,b\n1,2\n")
+
+
+def no_specimen(path: Path) -> None:
+    record = json.loads((path / "result.json").read_text())
+    del record["specimen"]
+    (path / "result.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    ("damage", "text"),
+    [
+        (no_table, "no regions.csv yet"),
+        (empty_table, "a table is damaged"),
+        (other_table, "'below_cell_size'"),
+        (no_specimen, "'specimen'"),
+    ],
+)
+def test_a_damaged_result_is_one_line(
+    measurements: MeasurementsDock,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    text: str,
 ) -> None:
-    open_measured(measurements, tmp_path)
-    measurements.export(tmp_path / name)
-    assert (tmp_path / name).stat().st_size > 0
-    assert measurements.status.text() == f"Exported to {tmp_path / name}"
+    slide = measurements.session.open_slide(sample_slide_path())
+    result = measured_result(tmp_path, slide)
+    damage(result.path)
+    measurements.session.show_result(load_result(result.path))
+    assert text in measurements.status.text()
+    assert "\n" not in measurements.status.text()
+    assert rows(measurements, 0) == []
 
 
-def test_export_to_an_unknown_format_is_one_line(
-    measurements: MeasurementsDock, tmp_path: Path
-) -> None:
-    open_measured(measurements, tmp_path)
-    measurements.export(tmp_path / "a.xls")
-    assert measurements.status.text().startswith("a.xls: names no known format; let it end in .csv")
-
-
-def test_a_result_whose_table_is_lost_is_one_line(
+def test_a_result_without_its_map_leaves_nothing_behind(
     measurements: MeasurementsDock, tmp_path: Path
 ) -> None:
     slide = measurements.session.open_slide(sample_slide_path())
     result = measured_result(tmp_path, slide)
-    (result.path / "regions.csv").unlink()
-    measurements.session.show_result(load_result(result.path))
-    assert "no regions.csv yet" in measurements.status.text()
-    assert rows(measurements, 0) == []
+    shutil.rmtree(result.map.path / "labels" / "mask")
+    with pytest.raises(ResultError, match="damaged"):
+        measurements.session.show_result(load_result(result.path))
+    assert measurements.session.result is None
+    assert measurements.session.layer("probability") is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from napari.components import ViewerModel
 from PIL import Image
-from qtpy.QtCore import QUrl
+from qtpy.QtCore import QObject, QUrl, Slot
 from qtpy.QtGui import QDesktopServices
 from viewer_measured import measured_result
 
@@ -44,12 +44,24 @@ def dock(viewer: ViewerModel, qtbot: Any, tmp_path: Path) -> MeasurementsDock:
     return dock
 
 
+class Browser(QObject):
+    """Takes what Qt would have the system's browser open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
+    @Slot(QUrl)
+    def open(self, url: QUrl) -> None:
+        """Qt's hook."""
+        self.asked.append(url.toLocalFile())
+
+
 @pytest.fixture
-def opened() -> Iterator[list[QUrl]]:
-    """What the system's browser was asked to open."""
-    asked: list[QUrl] = []
-    QDesktopServices.setUrlHandler("file", asked.append)
-    yield asked
+def browser() -> Iterator[Browser]:
+    browser = Browser()
+    QDesktopServices.setUrlHandler("file", browser, "open")
+    yield browser
     QDesktopServices.unsetUrlHandler("file")
 
 
@@ -190,12 +202,12 @@ def test_a_file_that_cannot_be_imported_is_one_line_and_changes_nothing(
 
 
 def test_the_report_is_written_and_opened(
-    dock: MeasurementsDock, qtbot: Any, opened: list[QUrl]
+    dock: MeasurementsDock, qtbot: Any, browser: Browser
 ) -> None:
     dock.exchange.report_button.click()
     path = shown(dock).path / "report.html"
     assert wait(dock, qtbot).startswith(f"The report is {path}")
-    assert [url.toLocalFile() for url in opened] == [str(path)]
+    assert browser.asked == [str(path)]
     assert "<html" in path.read_text()
 
 

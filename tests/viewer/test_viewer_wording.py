@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 
 import pytest
 from viewer_measured import measured_result
 
-from napari_breastpath.core.geometry import PixelSize
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import open_slide
 from napari_breastpath.viewer import wording
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(12.345, "12.35 mm"), (0.2, "0.200 mm"), (None, "–"), (math.nan, "–"), (0.0, "0.000 mm")],
-)
-def test_lengths(value: float | None, text: str) -> None:
-    assert wording.length_mm(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(3.377, "3.38 mm²"), (0.02, "0.020 mm²"), (4e-6, "4 µm²"), (None, "–")]
-)
-def test_areas(value: float | None, text: str) -> None:
-    assert wording.area_mm2(value) == text
 
 
 @pytest.mark.parametrize(
@@ -58,22 +41,18 @@ def test_the_home_folder_is_a_tilde(tmp_path: Path) -> None:
     assert wording.short_path(tmp_path, home=tmp_path / "home") == str(tmp_path)
 
 
-def test_both_axes_are_named_where_they_differ() -> None:
-    assert wording.pixel_size(PixelSize(0.25, 0.25)) == "0.25 µm/px (from the file)"
-    assert wording.pixel_size(PixelSize(0.25, 0.5, "user")) == "0.25 × 0.5 µm/px (typed in)"
-
-
 def test_facts_of_a_slide() -> None:
     with open_slide(sample_slide_path()) as slide:
         facts = dict(wording.slide_facts(slide))
     assert facts["Size"] == "2.6 × 1.9 mm (5 120 × 3 840 px)"
-    assert facts["Pixel size"] == "0.5 µm/px (from the file)"
+    assert facts["Pixel size"] == "0.5 µm/px, from the slide's header"
+    assert facts["Format"] == "TIFF"
 
 
 @pytest.mark.parametrize(
     ("specimen", "category"),
     [
-        ("node", "micrometastasis, > 0.2 to 2.0 mm (200-cell rule not evaluated)"),
+        ("node", "Micrometastasis (200-cell rule not evaluated)"),
         ("unspecified", "for lymph nodes only"),
     ],
 )

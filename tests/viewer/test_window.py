@@ -141,8 +141,9 @@ def test_from_dropping_a_slide_to_cancelling_a_second_run(window: Window, tmp_pa
     assert session.result.record["regions"]["total_area_mm2"] < area
     assert load_result(session.result.path).record["settings"]["threshold"] == 0.8
 
-    measurements.export(tmp_path / "regions.geojson")
-    measurements.export(tmp_path / "regions.csv")
+    for to in ("geojson", "csv"):
+        measurements.exchange.export(to, tmp_path / f"regions.{to}")
+        window.wait_until(window.idle, timeout=SHORT_MS)
     count = len(session.result.regions)
     assert len(json.loads((tmp_path / "regions.geojson").read_text())["features"]) == count
     assert len(pd.read_csv(tmp_path / "regions.csv")) == count

@@ -8,18 +8,25 @@ import numpy as np
 from viewer_results import make_result
 
 from napari_breastpath.analyses import Request, measure_result
+from napari_breastpath.models import list_models
 from napari_breastpath.results import Result
+from napari_breastpath.results.provenance import model_record, slide_record, software_versions
 from napari_breastpath.slides import Slide
 
 
 def measured_result(folder: Path, slide: Slide, specimen: str = "node") -> Result:
     """Return a result with two regions at 4 µm/px: 0.8 × 0.2 mm at p = 0.9, 0.2 × 0.2 mm at 0.6."""
     result = make_result(folder, slide=slide)
-    model = {"name": "painted", "version": "1", "sha256": "0" * 64}
+    (demo,) = [bundle for bundle in list_models() if bundle.name == "tumour-demo"]
+    model = model_record(demo) | {"name": "painted", "version": "1", "sha256": "0" * 64}
     result.save(
+        slide=slide_record(slide),
         specimen=specimen,
         settings=Request(specimen=specimen).settings(),
-        model=result.record["model"] | model,
+        model=model | {"classes": result.classes, "mpp": 4.0, "tile_size": 1024},
+        edits={"strokes": 0, "pixels": 0, "seconds": 0, "readers": []},
+        software=software_versions(),
+        timing_s={},
         warnings=["colours far from H&E"],
         tiles={"total": 1, "done": 1, "skipped": 0, "failed": 0},
     )

@@ -32,6 +32,32 @@ MPP_SOURCES: Final = {
     "user": "given by the user",
     "magnification": "from the magnification given by the user",
 }
+FORMATS: Final = {
+    "aperio": "Aperio SVS",
+    "hamamatsu": "Hamamatsu (NDPI, VMS)",
+    "leica": "Leica SCN",
+    "mirax": "3DHISTECH MRXS",
+    "ventana": "Ventana (BIF, TIFF)",
+    "philips": "Philips TIFF",
+    "trestle": "Trestle TIFF",
+    "sakura": "Sakura SVSLIDE",
+    "zeiss": "Zeiss CZI",
+    "akoya": "Akoya QPTIFF",
+    "dicom": "DICOM",
+    "ome-tiff": "OME-TIFF",
+    "ome-zarr": "OME-Zarr",
+    "generic-tiff": "TIFF",
+    "imagej": "ImageJ TIFF",
+    "tiff": "TIFF",
+    "png": "PNG",
+    "jpeg": "JPEG",
+}
+"""Names of the formats that `Slide.vendor` tells apart."""
+
+
+def format_name(vendor: str) -> str:
+    """Return a slide format's name as its makers write it; one that is not known as it is."""
+    return FORMATS.get(vendor.lower(), vendor)
 
 
 def length_mm(value: float | None) -> str:

@@ -13,6 +13,7 @@ from napari_breastpath.core.errors import BreastPathError, UsageError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.models import ModelBundle, list_models
+from napari_breastpath.report.wording import area_mm2, length_mm
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import jobs, planning, where, wording
@@ -286,7 +287,7 @@ class AnalysisDock(AnalysisPanel):
     def _on_tissue(self, tissue: jobs.Tissue) -> None:
         self.outline.show(tissue, to_edit=True)
         area = tissue.mask.sum() * tissue.lattice.pixel_area_mm2
-        self.say(f"Tissue: {wording.area_mm2(float(area))}. Paint to add, erase to remove.")
+        self.say(f"Tissue: {area_mm2(float(area))}. Paint to add, erase to remove.")
 
     def analyse_added_tissue(self) -> None:
         """Infer what hands added to the tissue outline, and that only."""
@@ -342,7 +343,7 @@ def outcome_text(result: Result) -> str:
     if result.status == "partial":
         return f"Cancelled with {done} tiles done. Run goes on with them."
     regions = result.record.get("regions") or {}
-    longest = wording.length_mm(regions.get("longest_feret_mm"))
+    longest = length_mm(regions.get("longest_feret_mm"))
     figures = f"{regions.get('count', 0)} regions, longest extent {longest}"
     if result.status == "incomplete":
         return f"Done, incomplete: {tiles.get('failed', 0)} tiles could not be read. {figures}."

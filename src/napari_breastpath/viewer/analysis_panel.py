@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.core.progress import Progress
+from napari_breastpath.report.wording import RESEARCH_ONLY
 from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.form import DOCK_WIDTH_PX, AnalysisForm, beside, compact_form, note
@@ -42,7 +43,7 @@ class AnalysisPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self._scrolled(), stretch=1)
-        for widget in (self.run_button, self.bar, self.status, note(wording.RESEARCH_ONLY)):
+        for widget in (self.run_button, self.bar, self.status, note(RESEARCH_ONLY)):
             layout.addWidget(widget)
         self.setMinimumWidth(DOCK_WIDTH_PX)
 

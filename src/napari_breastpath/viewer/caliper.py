@@ -9,10 +9,10 @@ from weakref import ref
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_breastpath.report.wording import length_mm
 from napari_breastpath.viewer.coordinates import world_placement
 from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.navigate import feret_world
-from napari_breastpath.viewer.wording import length_mm
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -1,29 +1,22 @@
-"""The dock **Measurements**: the slide's figures, its regions, the threshold, and export."""
+"""The dock **Measurements**: the slide's figures, its regions, the threshold, files in and out."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QFileDialog,
-    QMenu,
-    QPushButton,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QPushButton, QSlider, QVBoxLayout, QWidget
 from superqt.utils import qdebounced
 
-from napari_breastpath.core.errors import BreastPathError, UsageError
-from napari_breastpath.exchange.export import export_result
+from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
+from napari_breastpath.report.wording import RESEARCH_ONLY
 from napari_breastpath.results import Result
 from napari_breastpath.viewer import jobs, wording
 from napari_breastpath.viewer.caliper import Caliper
 from napari_breastpath.viewer.closing import ClosingGuard
+from napari_breastpath.viewer.exchange_bar import ExchangeBar, shown_result
 from napari_breastpath.viewer.form import (
     DOCK_WIDTH_PX,
     SPECIMENS,
@@ -46,11 +39,6 @@ if TYPE_CHECKING:
 
 MEASURING = "Measuring"
 WAIT_MS = 350
-EXPORTS = {".csv": "csv", ".geojson": "geojson", ".geojson.gz": "geojson.gz"}
-FILTERS = {
-    "csv": "Table of regions (*.csv)",
-    "geojson": "Outlines for QuPath (*.geojson *.geojson.gz)",
-}
 NOTHING_YET = "No measurements yet: run an analysis, or open a result."
 
 
@@ -88,7 +76,7 @@ class MeasurementsDock(QWidget):
         self._choices = (self.threshold, self.slider, self.specimen)
         self.table = RegionTable()
         self.longest_button = QPushButton("Go to longest extent")
-        self.export_button = QPushButton("Export…")
+        self.exchange = ExchangeBar(self.session, self.runner, self.say)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(self.figures)
@@ -98,16 +86,13 @@ class MeasurementsDock(QWidget):
         choices.addRow("Threshold", beside(self.slider, self.threshold))
         layout.addLayout(choices)
         layout.addWidget(self.table, stretch=1)
-        layout.addLayout(beside(self.longest_button, self.export_button))
+        layout.addWidget(self.longest_button)
+        layout.addWidget(self.exchange)
         layout.addWidget(self.status)
-        layout.addWidget(note(wording.RESEARCH_ONLY))
+        layout.addWidget(note(RESEARCH_ONLY))
         self.setMinimumWidth(DOCK_WIDTH_PX)
 
     def _connect(self) -> None:
-        menu = QMenu(self)
-        menu.addAction("Table of regions (CSV)…", lambda: self.export_dialog("csv"))
-        menu.addAction("Outlines for QuPath (GeoJSON)…", lambda: self.export_dialog("geojson"))
-        self.export_button.setMenu(menu)
         self.slider.valueChanged.connect(lambda v: self.threshold.setValue(v / 100))
         self.threshold.valueChanged.connect(self._on_threshold)
         self.specimen.currentIndexChanged.connect(
@@ -132,12 +117,24 @@ class MeasurementsDock(QWidget):
         self._wanted = {}
         self.say("" if measured else NOTHING_YET)
         try:
-            self._show_figures(measured)
-        except BreastPathError as error:
-            self._show_figures(None)
+            self._show_measured(measured)
+        except ResultError as error:
+            self._show_measured(None)
             self.complain(error)
-        self._show_choices(measured)
         self._on_runner()
+
+    def _show_measured(self, result: Result | None) -> None:
+        """Show figures and choices; whatever is wrong with a result is a `ResultError`."""
+        try:
+            self._show_figures(result)
+            self._show_choices(result)
+        except (KeyError, TypeError, ValueError) as error:
+            if result is None:
+                raise
+            cause = f"its record or a table is damaged ({type(error).__name__}: {error})"
+            raise ResultError(
+                result.path, cause, "restore it, or analyse the slide anew"
+            ) from error
 
     def _show_figures(self, result: Result | None) -> None:
         self.table.show_result(result)
@@ -223,7 +220,7 @@ class MeasurementsDock(QWidget):
         if self._is_shown(result) and not self._wanted:
             self.show_result(result)
 
-    # ------------------------------------------------------------------ going places, export
+    # ------------------------------------------------------------------ going places
     def go_to(self, region: pd.Series[Any]) -> None:
         """Bring a region of the table to the middle of the view."""
         self.session.go_to_region(region["region_id"])
@@ -231,41 +228,11 @@ class MeasurementsDock(QWidget):
     def go_to_longest(self) -> None:
         """Bring the longest extent to the middle of the view."""
         try:
-            region = (self._measured().record["regions"] or {}).get("longest_feret_region")
+            region = (shown_result(self.session).record["regions"] or {}).get(
+                "longest_feret_region"
+            )
             if region is None:
                 raise UsageError("Longest extent", "there is no region", "lower the threshold")
             self.session.go_to_region(region)
         except BreastPathError as error:
             self.complain(error)
-
-    def _measured(self) -> Result:
-        """Return the result that is shown, if it is measured."""
-        result = self.session.result
-        if result is None or result.status not in MEASURED:
-            raise UsageError("Measurements", "there is no result", "run an analysis or open one")
-        return result
-
-    def export_dialog(self, kind: str) -> None:
-        """Ask where to export the regions to, and do it."""
-        try:
-            result = self._measured()
-        except BreastPathError as error:
-            self.complain(error)
-            return
-        start = result.path.with_suffix(f".{kind}")
-        name, _ = QFileDialog.getSaveFileName(self, "Export regions", str(start), FILTERS[kind])
-        if name:
-            self.export(Path(name))
-
-    def export(self, path: Path) -> None:
-        """Export the regions, in the format that the file's name says."""
-        try:
-            kind = next((kind for end, kind in EXPORTS.items() if path.name.endswith(end)), "")
-            if not kind:
-                known = ", ".join(EXPORTS)
-                raise UsageError(path.name, "names no known format", f"let it end in {known}")
-            export_result(self._measured(), kind, path)
-        except BreastPathError as error:
-            self.complain(error)
-        else:
-            self.say(f"Exported to {path}")

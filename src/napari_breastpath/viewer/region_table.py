@@ -10,18 +10,13 @@ import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
-from napari_breastpath.viewer.wording import area_mm2, length_mm
+from napari_breastpath.report.wording import area_mm2, fraction, length_mm
 
 if TYPE_CHECKING:
     from napari_breastpath.results import Result
 
 Role = Qt.ItemDataRole
 ROOT = QModelIndex()
-
-
-def figure(value: Any) -> str:
-    """Return a probability with two decimals, – where there is none."""
-    return "–" if pd.isna(value) else f"{value:.2f}"
 
 
 def plain(value: Any) -> str:
@@ -47,8 +42,8 @@ COLUMNS = (
     Column("major_axis_mm", "Major axis", "Major axis of the ellipse of equal moments", length_mm),
     Column("class", "Class", "Class of the model", numeric=False),
     Column("category", "Category", "Nodal category by extent (lymph nodes only)", numeric=False),
-    Column("mean_probability", "Mean p", "Mean probability within the region", figure),
-    Column("max_probability", "Max p", "Highest probability within the region", figure),
+    Column("mean_probability", "Mean p", "Mean probability within the region", fraction),
+    Column("max_probability", "Max p", "Highest probability within the region", fraction),
     Column("piece", "Piece", "Piece of tissue that it lies in"),
     Column("remarks", "Remarks", "What to know about it", numeric=False),
 )

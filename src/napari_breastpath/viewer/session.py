@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
-from napari_breastpath.core.errors import SlideError
+from napari_breastpath.core.errors import ResultError, SlideError
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.viewer.layers import (
@@ -154,7 +154,21 @@ class Session:
         """Show a result of the open slide: its heat once started, its masks once measured.
 
         To be called again when a run ends; layers that somebody deleted come back.
+
+        Raises
+        ------
+        ResultError
+            A map of it is damaged; nothing of it is shown then.
         """
+        try:
+            self._show_layers(result)
+        except ResultError:
+            self.close_result()
+            raise
+        self._live, self.region = None, None
+        self.result_changed.emit(result)
+
+    def _show_layers(self, result: Result) -> None:
         self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
         self.result = result
         if result.status in MEASURED and self.layer("mask") is None:
@@ -165,8 +179,6 @@ class Session:
                 reload(layer)
             elif role == "probability" or result.status in MEASURED:
                 self._add(describe(result))
-        self._live, self.region = None, None
-        self.result_changed.emit(result)
 
     def show_progress(self) -> None:
         """Say that tiles were written; the heat layer follows at most four times a second."""

@@ -1,4 +1,4 @@
-"""The words and figures on screen, as pure functions: units always, nothing to click."""
+"""The words on screen, as pure functions; lengths, areas and names are said as in the report."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.progress import Progress
+from napari_breastpath.measure.categories import CELL_RULE_NOTE
+from napari_breastpath.report import wording as reported
+from napari_breastpath.report.wording import NOTHING, area_mm2, category_title, length_mm
 
 if TYPE_CHECKING:
-    from napari_breastpath.core.geometry import PixelSize
     from napari_breastpath.models import ModelBundle
     from napari_breastpath.results import Result
     from napari_breastpath.slides import Slide
 
-RESEARCH_ONLY = "Research use only. Not for diagnosis."
 ERROR_COLOR, WARNING_COLOR = "#e0604c", "#d9a521"
 STAGES = {
     "model": "Loading the model",
@@ -24,39 +25,7 @@ STAGES = {
     "measure": "Measuring",
     "write": "Writing",
 }
-SOURCES = {
-    "header": "from the file",
-    "user": "typed in",
-    "magnification": "from the magnification",
-}
-CATEGORIES = {
-    "negative": "negative",
-    "ITC": "isolated tumour cells, ≤ 0.2 mm",
-    "micro": "micrometastasis, > 0.2 to 2.0 mm",
-    "macro": "macrometastasis, > 2.0 mm",
-}
-STATUSES = {
-    "complete": "complete",
-    "incomplete": "incomplete: part of the tissue could not be read",
-    "partial": "interrupted: Run goes on with it",
-    "failed": "failed",
-}
-
-
-def length_mm(value: float | None) -> str:
-    """Return a length in mm: two decimals from 1 mm on, three below."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return f"{value:.2f} mm" if value >= 1 else f"{value:.3f} mm"
-
-
-def area_mm2(value: float | None) -> str:
-    """Return an area in mm², one too small for that in µm²."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    if 0 < value < 0.001:
-        return f"{value * 1e6:.0f} µm²"
-    return f"{value:.2f} mm²" if value >= 1 else f"{value:.3f} mm²"
+STATUSES = reported.STATUSES | {"partial": "interrupted: Run goes on with it"}
 
 
 def duration(seconds: float) -> str:
@@ -88,13 +57,6 @@ def progress_text(progress: Progress) -> str:
     return " · ".join(parts)
 
 
-def pixel_size(mpp: PixelSize) -> str:
-    """Return µm/px and its origin; both axes where they differ."""
-    square = math.isclose(mpp.x, mpp.y, rel_tol=1e-3)
-    figure = f"{mpp.x:.4g}" if square else f"{mpp.x:.4g} × {mpp.y:.4g}"
-    return f"{figure} µm/px ({SOURCES.get(mpp.source, mpp.source)})"
-
-
 def slide_facts(slide: Slide) -> list[tuple[str, str]]:
     """Return what a pathologist checks first: name, size, pixel size, objective, scanner."""
     width_mm, height_mm = (
@@ -105,9 +67,9 @@ def slide_facts(slide: Slide) -> list[tuple[str, str]]:
     return [
         ("Slide", slide.path.name),
         ("Size", f"{width_mm:.1f} × {height_mm:.1f} mm ({pixels})"),
-        ("Pixel size", pixel_size(slide.mpp)),
+        ("Pixel size", reported.pixel_size(slide.mpp)),
         ("Objective", f"{power:g}×" if power else "not stated in the file"),
-        ("Format", slide.vendor or "unknown"),
+        ("Format", reported.format_name(slide.vendor) or "unknown"),
     ]
 
 
@@ -122,15 +84,14 @@ def category(regions: dict[str, Any]) -> str:
     name = regions.get("category")
     if not name:
         return "for lymph nodes only"
-    note = regions.get("note") or "200-cell rule not evaluated"
-    return f"{CATEGORIES.get(name, name)} ({note})"
+    return f"{category_title(name)} ({regions.get('note') or CELL_RULE_NOTE})"
 
 
 def score_text(score: dict[str, Any] | None) -> str:
     """Return the slide score of the model, and of the corrected map where it differs."""
     model = (score or {}).get("model") or {}
     if model.get("value") is None:
-        return "–"
+        return NOTHING
     text = f"{model['value']:.3f} · {str(model['name']).replace('_', ' ')}"
     corrected = ((score or {}).get("corrected") or {}).get("value")
     if corrected is not None and corrected != model["value"]:
@@ -149,7 +110,7 @@ def headline(result: Result) -> list[tuple[str, str]]:
         ("Major axis", f"{length_mm(regions.get('slide_major_axis_mm'))} · by moments"),
         ("Tumour area", area_mm2(regions.get("total_area_mm2"))),
         ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
-        ("Regions", str(regions.get("count", "–"))),
+        ("Regions", str(regions.get("count", NOTHING))),
         ("Category", category(regions)),
         ("Score", score_text(record.get("score"))),
         ("Status", STATUSES.get(result.status, result.status)),
