@@ -51,4 +51,4 @@ screenshots: $(VENV)/installed-dev system
 	./tools/with-screen $(BIN)/python docs/screenshots.py
 
 clean:
-	rm -rf $(VENV) demo build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
