@@ -141,6 +141,20 @@ def test_a_finished_block_that_was_lost_is_inferred_again(
     assert "1 finished blocks are damaged" in log(resumed)
 
 
+def test_a_complete_result_that_lost_a_block_says_so_and_is_mended(
+    whole: Result, drawn: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / whole.path.name
+    shutil.copytree(whole.path, path)
+    (path / "probability.ome.zarr" / "0" / "c" / "0" / "1" / "1").unlink()
+    result = measure_result(load_result(path))
+    assert result.status == "incomplete"
+    assert result.record["unread_tissue_fraction"] > 0
+    mended = analyze(drawn, tmp_path, specimen="node")
+    assert mended.status == "complete"
+    np.testing.assert_array_equal(heat(mended), heat(whole))
+
+
 @pytest.mark.parametrize("part", ["tile_state", "labels/tissue/0", "labels/edits/0", "0"])
 def test_what_is_damaged_for_good_is_said_in_one_line(
     whole: Result, tmp_path: Path, part: str

@@ -94,6 +94,8 @@ def measure_result(
         "score": _scores(features),
         "regions": summarise(regions.table, specimen, _roles(result)),
     }
+    if changes["unread_tissue_fraction"] and result.status == "complete":
+        changes["status"] = "incomplete"  # chunks of the map were lost since
     with written(result.path):
         _write(result, regions, features, rasters.mask, changes)
     return result
