@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 
 from napari_breastpath.viewer.runner import Runner
 
-QUESTION = "An analysis is running. Stop it and close? What is done is kept."
+QUESTION = "{task} is under way. Close all the same? An analysis keeps what is done."
 
 
 class ClosingGuard(QObject):
@@ -39,5 +39,6 @@ class ClosingGuard(QObject):
         return False
 
     def _may_close(self) -> bool:
-        answer = QMessageBox.question(self.parent(), "Breast analysis", QUESTION)
+        question = QUESTION.format(task=self._runner.task)
+        answer = QMessageBox.question(self.parent(), "Breast analysis", question)
         return answer == QMessageBox.StandardButton.Yes
