@@ -163,7 +163,8 @@ def export(args: Namespace) -> int:
     from napari_breastpath.exchange.export import export_result
     from napari_breastpath.results import load_result
 
-    export_result(load_result(args.result), args.to, args.out, fractional=args.fractional)
+    options = {"fractional": args.fractional, "objects": args.objects}
+    export_result(load_result(args.result), args.to, args.out, **options)
     print(args.out)
     return OK
 

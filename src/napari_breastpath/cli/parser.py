@@ -154,6 +154,8 @@ def _export(
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     words = "dicom-seg: the probabilities instead of the mask"
     parser.add_argument("--fractional", action="store_true", help=words)
+    words = "csv, parquet: a row per nucleus or other object instead of per region"
+    parser.add_argument("--objects", action="store_true", help=words)
 
 
 def _report(

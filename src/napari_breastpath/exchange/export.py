@@ -19,7 +19,20 @@ def _writer(to: str) -> Callable[..., None]:
     return writer
 
 
-def export_result(result: Result, to: str, path: Path, *, fractional: bool = False) -> None:
+def _options(to: str, **wanted: bool) -> dict[str, bool]:
+    """Return the options that are on; `UsageError` for one that the format does not know."""
+    on = {name: True for name, value in wanted.items() if value}
+    for name in on:
+        if FORMATS[to].option != name:
+            knowing = [other for other in FORMATS if FORMATS[other].option == name]
+            advice = f"leave it out, or use --to {' or '.join(knowing)}"
+            raise UsageError("export", f"{to} has no --{name}", advice)
+    return on
+
+
+def export_result(
+    result: Result, to: str, path: Path, *, fractional: bool = False, objects: bool = False
+) -> None:
     """Write a result in one format, all of it or nothing.
 
     Parameters
@@ -32,6 +45,8 @@ def export_result(result: Result, to: str, path: Path, *, fractional: bool = Fal
         File to write; a folder for `ome-zarr`.
     fractional : bool, by default False
         `dicom-seg` only: the probabilities instead of the mask.
+    objects : bool, by default False
+        `csv` and `parquet` only: a row per object instead of per region.
 
     Raises
     ------
@@ -39,16 +54,14 @@ def export_result(result: Result, to: str, path: Path, *, fractional: bool = Fal
         The result has not been measured, does not hold what the format needs, or the file cannot be
         written.
     UsageError
-        No such format, or `fractional` for another one than `dicom-seg`.
+        No such format, or an option that it does not know.
     """
     if to not in FORMATS:
         raise UsageError("export", f"no format {to!r}", f"choose of {', '.join(FORMATS)}")
-    if fractional and to != "dicom-seg":
-        raise UsageError("export", f"{to} is never fractional", "use --to dicom-seg")
+    options = _options(to, fractional=fractional, objects=objects)
     if "regions" not in result.record:
         cause = f"not measured yet, its status is {result.status}"
         raise ResultError(result.path, cause, "run `breastpath analyze` to its end")
-    options = {"fractional": True} if fractional else {}
     try:
         _writer(to)(result, path, **options)
     except OSError as error:

@@ -1,12 +1,15 @@
-"""The table of regions with its provenance in every row, as CSV and Parquet."""
+"""The table of regions, or of objects, with its provenance in every row, as CSV and Parquet."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from napari_breastpath.exchange.geojson import result_provenance
+from napari_breastpath.exchange.object_tables import object_tables
 from napari_breastpath.exchange.optional import needed
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
@@ -19,6 +22,17 @@ UNITS: Final = {
 }
 
 
+def provenance_columns(result: Result) -> dict[str, Any]:
+    """Return the columns that say in every row where it comes from (see `export_table`)."""
+    slide = result.record["slide"]
+    return {
+        "slide": Path(slide["path"]).name,
+        "mpp_x_um": slide["mpp_x"],
+        "mpp_y_um": slide["mpp_y"],
+        "mpp_source": slide["mpp_source"],
+    } | result_provenance(result)
+
+
 def export_table(result: Result) -> pd.DataFrame:
     """Return regions.csv with a unit in the name of every column that has one, and provenance.
 
@@ -29,28 +43,30 @@ def export_table(result: Result) -> pd.DataFrame:
         `feret_x1_level0_px` …), then `slide`, `mpp_x_um`, `mpp_y_um`, `mpp_source`, `analysis`,
         `model`, `model_sha256`, `slide_fingerprint`, `map_mpp_um`, `threshold`, `specimen`.
     """
-    slide = result.record["slide"]
-    facts = {
-        "slide": Path(slide["path"]).name,
-        "mpp_x_um": slide["mpp_x"],
-        "mpp_y_um": slide["mpp_y"],
-        "mpp_source": slide["mpp_source"],
-    } | result_provenance(result)
-    return result.regions.rename(columns=UNITS).assign(**facts)
+    return result.regions.rename(columns=UNITS).assign(**provenance_columns(result))
 
 
-def export_csv(result: Result, path: Path) -> None:
-    """Write `export_table` as CSV."""
-    with whole(path) as draft:
-        export_table(result).to_csv(draft, index=False)
+def _parts(result: Result, objects: bool) -> Iterator[pd.DataFrame]:
+    if objects:
+        yield from object_tables(result, provenance_columns(result))
+    else:
+        yield export_table(result)
 
 
-def export_parquet(result: Result, path: Path) -> None:
-    """Write `export_table` as Parquet; the file's metadata repeat the provenance as JSON."""
+def export_csv(result: Result, path: Path, objects: bool = False) -> None:
+    """Write `export_table`, or `object_tables`, as CSV."""
+    with whole(path) as draft, draft.open("w", encoding="utf-8", newline="") as file:
+        for k, part in enumerate(_parts(result, objects)):
+            part.to_csv(file, index=False, header=k == 0)
+
+
+def export_parquet(result: Result, path: Path, objects: bool = False) -> None:
+    """Write `export_table`, or `object_tables`, as Parquet; its metadata repeat the provenance."""
     arrow, parquet = needed("pyarrow", "tables"), needed("pyarrow.parquet", "tables")
-    table = arrow.Table.from_pandas(export_table(result), preserve_index=False)
+    parts = (arrow.Table.from_pandas(p, preserve_index=False) for p in _parts(result, objects))
+    first = next(parts)
     provenance = {"napari-breastpath": json.dumps(result_provenance(result))}
-    with whole(path) as draft:
-        parquet.write_table(
-            table.replace_schema_metadata(table.schema.metadata | provenance), draft
-        )
+    schema = first.schema.with_metadata(first.schema.metadata | provenance)
+    with whole(path) as draft, parquet.ParquetWriter(draft, schema) as writer:
+        for part in chain([first], parts):
+            writer.write_table(part)

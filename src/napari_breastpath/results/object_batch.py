@@ -36,4 +36,5 @@ class ObjectBatch:
     def vertices(self) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """Return the vertices (v, 2) of all objects, one after the other, and each one's number."""
         rings = [np.asarray(ring, np.float32).reshape(-1, 2) for ring in self.shapes]
-        return np.concatenate(rings), np.array([len(ring) for ring in rings], np.int64)
+        none = np.zeros((0, 2), np.float32)
+        return np.concatenate([none, *rings]), np.array([len(ring) for ring in rings], np.int64)
