@@ -107,7 +107,11 @@ def test_a_truncated_copy_is_refused_in_one_line(
     refusal(copy)
 
 
-def test_a_truncated_jpeg_is_refused_in_one_line(slides: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("allowed_elsewhere", [False, True])
+def test_a_truncated_jpeg_is_refused_in_one_line(
+    slides: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed_elsewhere: bool
+) -> None:
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", allowed_elsewhere)
     data = (slides / "breast/her2st-C2-0.686um.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) // 50])
     assert "truncated" in refusal(tmp_path / "cut.jpg")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +28,7 @@ COARSEST_FLAT_UM = 5.0
 SIGNATURES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg"}
 PNG_END = b"IEND"
 TAIL_BYTES = 2**16
-_BOMB_CHECK = threading.Lock()
+_BOMB_CHECK, _TRUNCATION = threading.Lock(), threading.Lock()
 
 
 class FlatBackend(Backend):
@@ -140,9 +141,24 @@ def density_claims(image: Image) -> tuple[Claim, ...]:
     return (Claim("image density", x, y),) if is_microscopic else ()
 
 
+@contextmanager
+def complete_only() -> Iterator[None]:
+    """Let Pillow refuse images cut short, even where another library (WeasyPrint) allows them."""
+    from PIL import ImageFile
+
+    with _TRUNCATION:
+        allowed, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+        try:
+            yield
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = allowed
+
+
 def load_image(path: Path) -> Pixels:
     """Return the whole image, (h, w, 3) uint8 or (h, w, 1) uint16."""
     with open_image(path) as image:
+        with complete_only():
+            image.load()
         if is_grey16(image):
             return np.asarray(image).astype(np.uint16)[..., None]
         mode = "RGBA" if image.has_transparency_data else "RGB"
