@@ -40,7 +40,7 @@ def analyze(args: Namespace) -> int:
     with interruptible() as stop:
         done = _run(tasks, args, stop)
         codes = [_report(item, args.json, args.debug) for item in done]
-    return INTERRUPTED if stop.is_set() else max(codes, default=OK)
+    return INTERRUPTED if stop.is_set() and any(codes) else max(codes, default=OK)
 
 
 def _task(path: Path, args: Namespace, request: Any) -> Task:
