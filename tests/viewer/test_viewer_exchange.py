@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydicom
 import pytest
 from napari.components import ViewerModel
 from PIL import Image
@@ -108,11 +109,17 @@ def test_a_format_that_needs_dicom_says_so_in_the_menu_and_when_asked_for(
     assert not (tmp_path / "a.dcm").exists()
 
 
-def test_dicom_is_offered_for_a_dicom_slide(dock: MeasurementsDock) -> None:
-    record = shown(dock).record
-    record["slide"] |= {"vendor": "dicom"}
+@pytest.mark.parametrize("to", ["dicom-seg", "dicom-sr"])
+def test_a_dicom_slide_gives_dicom_results(
+    dock: MeasurementsDock, qtbot: Any, tmp_path: Path, shared_data: Path, to: str
+) -> None:
+    slide = dock.session.open_slide(shared_data / "slides" / "CMU-1-Small-Region-dicom")
+    dock.session.show_result(load_result(measured_result(tmp_path, slide).path))
     dock.exchange.export_menu.refresh()
-    assert dock.exchange.export_menu.formats["dicom-seg"].isEnabled()
+    assert dock.exchange.export_menu.formats[to].isEnabled()
+    dock.exchange.export(to, tmp_path / "a.dcm")
+    assert wait(dock, qtbot) == f"Exported to {tmp_path / 'a.dcm'}"
+    assert pydicom.dcmread(tmp_path / "a.dcm").Modality == to.split("-")[1].upper()
 
 
 def test_where_nothing_can_be_written_is_one_line(

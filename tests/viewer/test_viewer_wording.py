@@ -8,6 +8,7 @@ import pytest
 from viewer_measured import measured_result
 
 from napari_breastpath.core.progress import Progress
+from napari_breastpath.report.wording import format_name
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import open_slide
 from napari_breastpath.viewer import wording
@@ -47,6 +48,14 @@ def test_facts_of_a_slide() -> None:
     assert facts["Size"] == "2.6 × 1.9 mm (5 120 × 3 840 px)"
     assert facts["Pixel size"] == "0.5 µm/px, from the slide's header"
     assert facts["Format"] == "TIFF"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "name"),
+    [("aperio", "Aperio SVS"), ("mirax", "3DHISTECH MRXS"), ("some-new-one", "some-new-one")],
+)
+def test_formats_have_names(vendor: str, name: str) -> None:
+    assert format_name(vendor) == name
 
 
 @pytest.mark.parametrize(
