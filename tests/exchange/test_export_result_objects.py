@@ -189,4 +189,4 @@ def test_memory_does_not_grow_with_the_objects(found: Result, tmp_path: Path) ->
         tracemalloc.stop()
         return most
 
-    assert peak(12_000) < 1.25 * peak(5000)
+    assert peak(10_000) < 1.25 * peak(5000)
