@@ -52,6 +52,7 @@ def test_importing_and_help_load_nothing_heavy() -> None:
         ["analyze", "a.svs"],
         ["analyze", "a.svs", "--out", "o", "--threshold", "2"],
         ["analyze", "a.svs", "--out", "o", "--mpp", "0"],
+        ["analyze", "a.svs", "--out", "o", "--magnification", "-5"],
         ["analyze", "a.svs", "--out", "o", "--region", "1,2,3"],
         ["analyze", "a.svs", "--out", "o", "--specimen", "liver"],
         ["export", "r", "--to", "dwg", "--out", "f"],

@@ -22,6 +22,14 @@ def pixel_size(text: str) -> tuple[float, float]:
     return values[0], values[-1]
 
 
+def magnification(text: str) -> float:
+    """Read an objective's magnification, greater than 0."""
+    value = float(text)
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError("give a magnification such as 40")
+    return value
+
+
 def region(text: str) -> Box:
     """Read `x,y,w,h` in level-0 pixels."""
     values = [float(part) for part in text.split(",")]
@@ -106,7 +114,7 @@ def _analyze(
     _analysis_options(parser)
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--mpp", type=pixel_size, metavar="X[,Y]", help="µm/px of level 0")
-    size.add_argument("--magnification", type=float, metavar="M", help="objective, e.g. 40")
+    size.add_argument("--magnification", type=magnification, metavar="M", help="objective, e.g. 40")
     add("--region", type=region, metavar="x,y,w,h", help="part of the slide, level-0 px")
     where = parser.add_mutually_exclusive_group()
     where.add_argument("--scheduler", metavar="ADDRESS", help="a Dask scheduler")
