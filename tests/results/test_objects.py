@@ -165,7 +165,7 @@ def test_other_folders(tmp_path: Path) -> None:
     [
         (TRIANGLE[:2], 0, NAMES),
         (TRIANGLE[:0], 0, NAMES),
-        (TRIANGLE * np.inf, 0, NAMES),
+        (np.full((3, 2), np.inf), 0, NAMES),
         (TRIANGLE, 2, NAMES),
         (TRIANGLE, -1, NAMES),
         (TRIANGLE, 0, NAMES[:1]),

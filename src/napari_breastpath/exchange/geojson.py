@@ -33,6 +33,7 @@ COORDINATE_ORIGIN: Final = (
 )
 HEAD: Final = b'{"type": "FeatureCollection", "features": ['
 QUPATH_TUMOUR, TUMOUR_RGB = "Tumor", (200, 0, 0)
+GZIP_LEVEL: Final = 6  # level 9 packs nuclei 0.4 % smaller in more than twice the time
 DECIMALS: Final = 2  # of a level-0 pixel, as QuPath itself writes
 MEASUREMENTS: Final = {
     "area_mm2": "Area mm^2",
@@ -163,7 +164,7 @@ def opened(draft: Path, compressed: bool) -> Iterator[IO[bytes]]:
         if not compressed:
             yield file
             return
-        with gzip.GzipFile(filename="", mode="wb", fileobj=file, mtime=0) as packed:
+        with gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed:
             yield packed  # type: ignore[misc]
 
 

@@ -14,7 +14,7 @@ from napari_breastpath.results import ObjectBatch, Result
 if TYPE_CHECKING:
     import pandas as pd
 
-ROWS: Final = 65_536
+ROWS: Final = 16_384
 
 
 def centroids(batch: ObjectBatch) -> NDArray[np.float64]:

@@ -164,7 +164,7 @@ class ObjectStore:
     ) -> None:
         if np.isin(sizes, (0, 2)).any() or not np.isfinite(vertices).all():
             raise ValueError("an outline of no or two vertices, or of no finite place")
-        if min(classes) < 0 or max(classes) >= len(self.classes):
+        if classes.min() < 0 or classes.max() >= len(self.classes):
             raise ValueError("an object of no known class")
 
     def batches(self, size: int = BATCH) -> Iterator[ObjectBatch]:
@@ -181,7 +181,7 @@ class ObjectStore:
         vertices = np.asarray(self._array("vertices")[edges[0] : edges[-1]])
         classes = np.asarray(self._array("class_index")[rows])
         values = np.asarray(self._array("measurements")[rows])
-        if np.isnan(vertices).any() or np.isinf(values).any() or max(classes) >= len(self.classes):
+        if np.isnan(vertices).any() or np.isinf(values).any() or classes.max() >= len(self.classes):
             raise ValueError("a part of it is lost")
         shapes = np.split(vertices, edges[1:-1] - edges[0])
         return ObjectBatch(shapes, classes, dict(zip(self.names, values.T, strict=True)))
