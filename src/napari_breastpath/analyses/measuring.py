@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_breastpath.analyses.preparing import stored_tissue, tissue_factor
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
@@ -23,6 +25,7 @@ from napari_breastpath.results import Result
 from napari_breastpath.results.files import written
 from napari_breastpath.results.folder import FEATURES, GEOJSON, REGIONS, REPORT, REPORT_PDF
 from napari_breastpath.results.masks import (
+    Band,
     bands,
     corrected_heat,
     measured_mask,
@@ -45,14 +48,16 @@ class Rasters:
     ----------
     mask : ndarray, uint8
         0 nothing, k class k (1-based).
-    tissue, unread, edited : ndarray, bool
-        Tissue; tissue that no tile gave a value for; pixels that a hand painted or erased.
+    unread, edited : ndarray, bool
+        Tissue that no tile gave a value for; pixels that a hand painted or erased.
+    tissue_px : int
+        Number of tissue pixels.
     """
 
     mask: UInt8Array
-    tissue: NDArray[np.bool_]
     unread: NDArray[np.bool_]
     edited: NDArray[np.bool_]
+    tissue_px: int = 0
 
 
 def measure_result(
@@ -86,7 +91,7 @@ def measure_result(
     specimen = result.record["specimen"] if specimen is None else specimen
     rasters = _rasters(result, threshold)
     regions = _regions(result, rasters, specimen)
-    features = _features(result)
+    features = _features(result, bool(rasters.edited.any()))
     changes = {
         "specimen": specimen,
         "settings": result.record["settings"] | {"threshold": threshold, "specimen": specimen},
@@ -124,26 +129,31 @@ def _roles(result: Result) -> dict[str, str]:
 def _rasters(result: Result, threshold: float) -> Rasters:
     """Read the map by bands of rows and lay the edits over it."""
     shape = result.lattice.shape
-    rasters = Rasters(
-        np.zeros(shape, np.uint8),
-        np.zeros(shape, bool),
-        np.zeros(shape, bool),
-        np.zeros(shape, bool),
-    )
-    tissue = result.map.label("tissue")
+    rasters = Rasters(np.zeros(shape, np.uint8), np.zeros(shape, bool), np.zeros(shape, bool))
+    label = result.map.label("tissue")
     for band in bands(result):
         rows = band.rows
+        tissue = label.read(rows, slice(None)) > 0
         rasters.mask[rows] = measured_mask(band, result.classes, threshold)
-        rasters.tissue[rows] = tissue.read(rows, slice(None)) > 0
-        rasters.unread[rows] = rasters.tissue[rows] & (band.heat.max(axis=0) == 0)
+        rasters.unread[rows] = tissue & (band.heat.max(axis=0) == 0)
         rasters.edited[rows] = band.edits != 0
+        rasters.tissue_px += int(tissue.sum())
     return rasters
+
+
+def _pieces(result: Result) -> UInt8Array:
+    """Return the tissue piece of every map pixel, found at the tissue's own resolution."""
+    factor = tissue_factor(result.lattice.mpp_x)
+    coarse = result.lattice.coarser(factor)
+    pieces = tissue_pieces(stored_tissue(result, factor), coarse.mpp)
+    few = np.minimum(pieces, MAX_PIECES).astype(np.uint8)
+    height, width = result.lattice.shape
+    return few.repeat(factor, axis=0)[:height].repeat(factor, axis=1)[:, :width]
 
 
 def _regions(result: Result, rasters: Rasters, specimen: str) -> Regions:
     """Measure the regions of every class, one class in memory at a time."""
-    lattice = result.lattice
-    pieces = np.minimum(tissue_pieces(rasters.tissue, lattice.mpp), MAX_PIECES).astype(np.uint8)
+    lattice, pieces = result.lattice, _pieces(result)
     return merge_regions(
         find_regions(
             rasters.mask == k + 1,
@@ -173,16 +183,23 @@ class _Channel:
         return values
 
 
-def _features(result: Result) -> pd.DataFrame:
+def _features(result: Result, is_edited: bool) -> pd.DataFrame:
     """Return the 28 features of the model's map and of the map as corrected by hand."""
     import pandas as pd
 
-    model, corrected = (np.zeros(result.lattice.shape, np.uint8) for _ in range(2))
+    model = heatmap_features(_laid_out(result, lambda band: scored_heat(band.heat, result.classes)))
+    corrected = model
+    if is_edited:
+        heat = _laid_out(result, lambda band: corrected_heat(band, result.classes))
+        corrected = heatmap_features(heat)
+    return pd.DataFrame([model, corrected], index=pd.Index(["model", "corrected"], name="row"))
+
+
+def _laid_out(result: Result, of_band: Callable[[Band], UInt8Array]) -> UInt8Array:
+    heat = np.zeros(result.lattice.shape, np.uint8)
     for band in bands(result):
-        model[band.rows] = scored_heat(band.heat, result.classes)
-        corrected[band.rows] = corrected_heat(band, result.classes)
-    rows = [heatmap_features(heat) for heat in (model, corrected)]
-    return pd.DataFrame(rows, index=pd.Index(["model", "corrected"], name="row"))
+        heat[band.rows] = of_band(band)
+    return heat
 
 
 def _scores(features: pd.DataFrame) -> dict[str, Any]:
@@ -198,7 +215,7 @@ def _write_mask(result: Result, mask: UInt8Array) -> None:
 
 
 def _areas(result: Result, rasters: Rasters) -> dict[str, float]:
-    pixels, unread = int(rasters.tissue.sum()), int(rasters.unread.sum())
+    pixels, unread = rasters.tissue_px, int(rasters.unread.sum())
     return {
         "tissue_area_mm2": pixels * result.lattice.pixel_area_mm2,
         "unread_tissue_fraction": unread / pixels if pixels else 0.0,
