@@ -106,6 +106,26 @@ def test_pixels_that_no_tile_reached_are_not_a_number() -> None:
     assert out[grid.map_pitch, 0] == pytest.approx(0.5), "a neighbour's overlap fills in"
 
 
+def most_held(width: int, chunk: int = 512) -> int:
+    """Return the largest number of bytes held while a map of that width is blended."""
+    blocks = Blocks(make_grid(width, 4096), chunk)
+    tiles = blocks.order(np.ndindex(*blocks.grid.shape))
+    blender = Blender(blocks, tiles, {b for t in tiles for b in blocks.of_tile(t)}, 1)
+    answer = np.zeros((1, blocks.grid.map_tile, blocks.grid.map_tile), np.float32)
+    held = []
+    for tile in tiles:
+        blender.add(tile, answer)
+        held.append(blender.nbytes)
+    return max(held)
+
+
+def test_what_waits_is_one_strip_of_overlap_and_a_few_blocks() -> None:
+    narrow, wide = most_held(4096), most_held(16384)
+    strip = (16384 - 4096) // 2 * make_grid(99, 99).map_tile * 4 * 2
+    assert wide - narrow <= strip
+    assert narrow <= 4 * 512 * 512 * 4 * 2 + strip
+
+
 def test_quantising_keeps_zero_for_what_was_not_inferred() -> None:
     stored = quantize(np.array([[0.0, 0.5, 1.0, np.nan]]), np.array([[True, True, True, False]]))
     assert stored.tolist() == [[1, 128, 255, 0]]

@@ -90,8 +90,22 @@ class Blocks:
 
 @dataclass
 class _Open:
+    """The sums of a block in work, down to the lowest row that a tile reached so far.
+
+    Blocks of the next band wait with the few rows that this band's tiles overlap them by, so what
+    waits hardly grows with the slide's width.
+    """
+
     total: FloatArray
     weight: FloatArray
+
+    def extended(self, rows: int) -> _Open:
+        """Return the sums with at least that many rows."""
+        missing = rows - self.weight.shape[0]
+        if missing <= 0:
+            return self
+        below = ((0, missing), (0, 0))
+        return _Open(np.pad(self.total, ((0, 0), *below)), np.pad(self.weight, below))
 
 
 class Blender:
@@ -143,24 +157,32 @@ class Blender:
         return finished
 
     def _accumulate(self, tile: Index, block: Index, probability: FloatArray) -> None:
-        held = self._open.get(block) or self._open.setdefault(block, self._empty(block))
         into, outof = [], []
         spans = zip(self._blocks.grid.window(*tile), self._blocks.window(block), strict=True)
         for mine, theirs in spans:
             start, stop = max(mine.start, theirs.start), min(mine.stop, theirs.stop)
             into.append(slice(start - theirs.start, stop - theirs.start))
             outof.append(slice(start - mine.start, stop - mine.start))
+        held = self._open.get(block) or self._empty(block, 0)
+        held = self._open[block] = held.extended(into[0].stop)
         weights = self._taper[tuple(outof)]
         held.total[:, *into] += weights * probability[:, *outof]
         held.weight[*into] += weights
 
-    def _empty(self, block: Index) -> _Open:
-        rows, columns = self._blocks.window(block)
-        shape = rows.stop - rows.start, columns.stop - columns.start
+    def _empty(self, block: Index, height: int) -> _Open:
+        columns = self._blocks.window(block)[1]
+        shape = height, columns.stop - columns.start
         return _Open(np.zeros((self._classes, *shape), np.float32), np.zeros(shape, np.float32))
 
     def _close(self, block: Index) -> FloatArray:
-        held = self._open.pop(block, None) or self._empty(block)
+        rows = self._blocks.window(block)[0]
+        held = self._open.pop(block, None) or self._empty(block, 0)
+        held = held.extended(rows.stop - rows.start)
         with np.errstate(invalid="ignore"):
             mean: FloatArray = held.total / held.weight
         return mean
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held by blocks in work."""
+        return sum(held.total.nbytes + held.weight.nbytes for held in self._open.values())
