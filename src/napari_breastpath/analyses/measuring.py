@@ -142,8 +142,9 @@ def _rasters(result: Result, threshold: float) -> Rasters:
 
 
 def _pieces(result: Result) -> UInt8Array:
-    """Return the tissue piece of every map pixel, found at the tissue's own resolution."""
-    factor = tissue_factor(result.lattice.mpp_x)
+    """Return the tissue piece of every map pixel, found near the tissue's own resolution."""
+    coarsest = 2 ** (len(result.map.label("tissue").levels) - 1)
+    factor = min(tissue_factor(result.lattice.mpp_x), coarsest)
     coarse = result.lattice.coarser(factor)
     pieces = tissue_pieces(stored_tissue(result, factor), coarse.mpp)
     few = np.minimum(pieces, MAX_PIECES).astype(np.uint8)
