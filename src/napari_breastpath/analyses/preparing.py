@@ -14,6 +14,7 @@ from napari_breastpath.core.geometry import Box, Lattice
 from napari_breastpath.exchange.painting import Canvas, read_area
 from napari_breastpath.exchange.rasterise import polygons_mask
 from napari_breastpath.inference.engine import Normalizer
+from napari_breastpath.inference.writer import enlarged
 from napari_breastpath.models import ModelBundle, StainTarget
 from napari_breastpath.preprocess import (
     StainNormalizer,
@@ -24,6 +25,7 @@ from napari_breastpath.preprocess import (
     tissue_mask,
 )
 from napari_breastpath.results import Result
+from napari_breastpath.results.masks import row_slices
 from napari_breastpath.slides import Slide
 
 BoolArray = NDArray[np.bool_]
@@ -92,13 +94,10 @@ def region_mask(region: Any, lattice: Lattice) -> BoolArray:
 
 def store_tissue(result: Result, tissue: BoolArray, factor: int) -> None:
     """Write the tissue label, `factor` times finer than `tissue`, block row by block row."""
-    label, chunk = result.map.label("tissue"), result.map.chunk
-    for top in range(0, result.lattice.height, chunk):
-        rows = slice(top, min(top + chunk, result.lattice.height))
-        coarse = tissue[rows.start // factor : -(-rows.stop // factor)]
-        fine = coarse.repeat(factor, axis=0).repeat(factor, axis=1)
-        window = fine[: rows.stop - rows.start, : result.lattice.width]
-        label.write(top, 0, window.astype(np.uint8))
+    label, columns = result.map.label("tissue"), slice(0, result.lattice.width)
+    for rows in row_slices(result):
+        window = enlarged(tissue, factor, rows, columns)
+        label.write(rows.start, 0, window.astype(np.uint8))
 
 
 def stored_tissue(result: Result, factor: int) -> BoolArray:
@@ -130,15 +129,12 @@ def _holds_values(result: Result, rows: slice, columns: slice) -> bool:
 
 def erase_map(result: Result, removed: BoolArray, factor: int) -> None:
     """Set the map to 0 where it is no longer analysed."""
-    probability, chunk = result.map.probability, result.map.chunk
-    for top in range(0, result.lattice.height, chunk):
-        rows = slice(top, min(top + chunk, result.lattice.height))
-        gone = removed[rows.start // factor : -(-rows.stop // factor)]
+    probability, columns = result.map.probability, slice(0, result.lattice.width)
+    for rows in row_slices(result):
+        gone = enlarged(removed, factor, rows, columns)
         if gone.any():
-            fine = gone.repeat(factor, axis=0).repeat(factor, axis=1)
-            values = probability.read(rows, slice(None))
-            fine = fine[: values.shape[1], : values.shape[2]]
-            probability.write(top, 0, np.where(fine, 0, values).astype(np.uint8))
+            values = probability.read(rows, columns)
+            probability.write(rows.start, 0, np.where(gone, 0, values).astype(np.uint8))
 
 
 def analysed_area(tissue: BoolArray, lattice: Lattice) -> BoolArray:

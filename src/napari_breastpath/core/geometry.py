@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 # Distance to an integer below which a coordinate in lattice pixels is taken to be that integer.
 SNAP = 1e-6
@@ -183,10 +183,6 @@ class Lattice:
             self.mpp_x * factor,
             self.mpp_y * factor,
         )
-
-    def cropped(self, height: int, width: int) -> Lattice:
-        """Return the same lattice with another number of pixels."""
-        return replace(self, height=height, width=width)
 
 
 def output_stride(mpp: float) -> int:
