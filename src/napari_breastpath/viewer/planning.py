@@ -80,7 +80,7 @@ class Earlier:
 
 def earlier(slide: Slide, bundle: ModelBundle, request: Request, out: Path) -> Earlier:
     """Return what the result that a request would write to already holds."""
-    path = result_path(out, slide.path.name, request.analysis, slide.fingerprint)
+    path = result_path(out, slide.path.absolute().name, request.analysis, slide.fingerprint)
     if not (path / RECORD).is_file():
         return Earlier(NEW, request)
     try:
