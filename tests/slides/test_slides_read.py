@@ -90,7 +90,6 @@ def test_blocks_of_a_long_read_leave_no_seam(slide: Slide, monkeypatch: pytest.M
     box = (3.3, 5.1, 250, 190)
     at_once = slide.read(*box, mpp=1.37)
     monkeypatch.setattr("napari_breastpath.slides.slide.BLOCK_PX", 50)
-    monkeypatch.setattr("napari_breastpath.slides.resample.STRIP_ROWS", 7)
     assert np.array_equal(slide.read(*box, mpp=1.37), at_once)
 
 

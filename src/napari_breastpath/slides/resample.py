@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,7 @@ from napari_breastpath.slides.backend import Pixels
 
 # Grid positions are multiples of this part of an output pixel: sums with an index stay exact.
 QUANTUM = 2.0**-20
-STRIP_ROWS = 128
+RGB = 3
 ReadWindow: TypeAlias = Callable[[tuple[int, int], tuple[int, int]], Pixels]
 
 
@@ -77,36 +77,30 @@ class Footprint:
     ----------
     start, stop : int
         In pixels of the level, may lie outside it.
-    weights : scipy.sparse.csr_array or None
-        (count, stop − start) float32, rows sum to one; None where pixels are taken as they are.
+    first : ndarray of int64, shape (count,)
+        The first source pixel of every output pixel, counted from `start`.
+    weights : ndarray of float32, shape (count, taps)
+        Share of each source pixel from there on in the output pixel; rows sum to one.
     """
 
     start: int
     stop: int
-    weights: Any
+    first: NDArray[np.int64]
+    weights: NDArray[np.float32]
 
 
 def footprint(axis: Axis, downsample: float) -> Footprint:
     """Return which pixels of a level with that downsample the axis averages."""
     edges = axis.edges(downsample)
     start, stop = math.floor(edges[0]), math.ceil(edges[-1])
-    weights = None if axis.is_stored(downsample) else area_weights(edges, start, stop)
-    return Footprint(start, stop, weights)
-
-
-def area_weights(edges: NDArray[np.float64], start: int, stop: int) -> Any:
-    """Return the share of each source pixel in each output pixel as a sparse matrix."""
-    from scipy.sparse import csr_array
-
     left, right = edges[:-1, None], edges[1:, None]
     taps = int(np.max(np.ceil(right) - np.floor(left)))
-    pixel = np.floor(left) + np.arange(taps)
+    # All output pixels have as many taps: at the end, those of weight zero come first.
+    first = np.minimum(np.floor(left), stop - taps)
+    pixel = first + np.arange(taps)
     overlap = np.clip(np.minimum(right, pixel + 1) - np.maximum(left, pixel), 0, None)
     share = (overlap / (right - left)).astype(np.float32)
-    # Taps beyond an output pixel's right edge have weight zero: they may point anywhere inside.
-    columns = np.clip(pixel - start, 0, stop - start - 1).astype(np.int32)
-    rows = np.arange(0, share.size + 1, taps, dtype=np.int32)
-    return csr_array((share.ravel(), columns.ravel(), rows), shape=(len(share), stop - start))
+    return Footprint(start, stop, (first[:, 0] - start).astype(np.int64), share)
 
 
 def area_means(
@@ -128,36 +122,23 @@ def area_means(
     ndarray
         (rows.count, columns.count, channels), C order.
     """
-    wide = footprint(columns, downsample_x)
+    tall, wide = footprint(rows, downsample_y), footprint(columns, downsample_x)
+    source = read((tall.start, tall.stop), (wide.start, wide.stop))
     if rows.is_stored(downsample_y) and columns.is_stored(downsample_x):
-        tall = footprint(rows, downsample_y)
-        source = read((tall.start, tall.stop), (wide.start, wide.stop))
         return source if source.flags.writeable else source.copy()
-    strips = []
-    # Strips keep what is read and averaged in the processor's cache: three times as fast.
-    for start in range(0, rows.count, STRIP_ROWS):
-        part = rows.part(start, min(start + STRIP_ROWS, rows.count))
-        tall = footprint(part, downsample_y)
-        source = read((tall.start, tall.stop), (wide.start, wide.stop))
-        strips.append(mean_of_strip(source, tall, wide))
-    return cast("Pixels", np.concatenate(strips))
+    return averaged(source, tall, wide)
 
 
-def mean_of_strip(strip: Pixels, tall: Footprint, wide: Footprint) -> Pixels:
-    """Return the area means of (h, w, channels); every sum runs over its taps in the same order."""
-    flat: NDArray[Any] = strip.reshape(len(strip), -1)
-    if tall.weights is not None:
-        flat = tall.weights @ flat.astype(np.float32)
-    if wide.weights is not None:
-        across = np.ascontiguousarray(flat.T, dtype=np.float32).reshape(strip.shape[1], -1)
-        flat = (wide.weights @ across).reshape(-1, len(flat)).T
-    if flat.dtype != strip.dtype:
-        flat = rounded(flat, strip.dtype)
-    # Turned back as a matrix first: copying three dimensions at once is far slower.
-    return np.ascontiguousarray(flat).reshape(len(flat), -1, strip.shape[2])
+def averaged(source: Pixels, tall: Footprint, wide: Footprint) -> Pixels:
+    """Return the area means of (h, w, channels), to the nearest integer, halves up."""
+    from napari_breastpath.slides.kernels import average
 
-
-def rounded(means: NDArray[np.float32], dtype: np.dtype[Any]) -> Pixels:
-    """Return the nearest integers, halves up; area means never leave the range."""
-    means += np.float32(0.5)
-    return means.astype(dtype)
+    height, _, channels = source.shape
+    shape = len(tall.first), len(wide.first), channels
+    out = np.empty(shape, source.dtype)
+    # One type of array, so that Numba compiles once: C order, and read-only as cached chunks are.
+    flat = np.ascontiguousarray(source).reshape(height, -1)
+    flat.setflags(write=False)
+    into = out.reshape(shape[0], -1)
+    average(flat, tall.first, tall.weights, wide.first, wide.weights, into, channels == RGB)
+    return out
