@@ -74,6 +74,10 @@ class ModelBundle:
         Of `model.safetensors`, lower-case hex.
     training_domain : dict or None
         Colour statistics of the training pixels (`preprocess.domain_statistics`).
+    input : str
+        Colour space that the network sees (`models.inputs.INPUTS`); tiles are given as RGB.
+    temperature : float
+        Logits are divided by it before sigmoid or softmax (Guo et al. 2017): calibration.
     """
 
     folder: Path
@@ -95,6 +99,8 @@ class ModelBundle:
     intended_use: str
     sha256: str
     training_domain: dict[str, Any] | None = None
+    input: str = "rgb"
+    temperature: float = 1.0
 
     @property
     def map_mpp(self) -> float:

@@ -22,8 +22,9 @@ ONNX_OPSET = 17
 def tile_network(bundle: ModelBundle) -> torch.nn.Module:
     """Return the whole way from tiles to probabilities as one module, in eval mode.
 
-    uint8 (N, h, w, 3) → normalise → network → sigmoid (one class) or softmax → mean over
-    `output_stride` squares → float32 (N, C, h / stride, w / stride); (N, C) when it classifies.
+    uint8 (N, h, w, 3), in the model's input space → normalise → network → logits / temperature →
+    sigmoid (one class) or softmax → mean over `output_stride` squares →
+    float32 (N, C, h / stride, w / stride); (N, C) when it classifies.
     """
     import torch
 
@@ -41,9 +42,9 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
 
         def forward(self, tiles: torch.Tensor) -> torch.Tensor:
             pixels = tiles.permute(0, 3, 1, 2).float() * self.scale + self.shift
-            logits: torch.Tensor = self.network(pixels).float()
+            logits: torch.Tensor = self.network(pixels).float() / bundle.temperature
             values = logits.sigmoid() if len(bundle.classes) == 1 else logits.softmax(dim=1)
-            if bundle.task != "segmentation" or bundle.output_stride == 1:
+            if bundle.task == "classification" or bundle.output_stride == 1:
                 return values
             return torch.nn.functional.avg_pool2d(values, bundle.output_stride)
 
@@ -70,7 +71,7 @@ def forget_graph(bundle: ModelBundle) -> None:
 def _cache_path(bundle: ModelBundle) -> Path:
     import torch
 
-    numbers = (*bundle.normalization.mean, *bundle.normalization.std)
+    numbers = (*bundle.normalization.mean, *bundle.normalization.std, bundle.temperature)
     transform = "-".join(f"{n:g}" for n in (bundle.tile_size, bundle.output_stride, *numbers))
     name = f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
     return cache_folder() / name

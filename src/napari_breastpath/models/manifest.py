@@ -22,6 +22,7 @@ from napari_breastpath.models.bundle import (
     Normalization,
     StainTarget,
 )
+from napari_breastpath.models.inputs import INPUTS, RGB_INPUT
 
 T = TypeVar("T")
 TILE_MULTIPLE = 32
@@ -94,6 +95,8 @@ def parse_manifest(values: Mapping[str, Any], folder: Path) -> ModelBundle:
         intended_use=field("intended_use", _text),
         sha256=field("sha256", _sha256),
         training_domain=field("training_domain", _optional_object, None),
+        input=field("input", _one_of(tuple(INPUTS)), RGB_INPUT),
+        temperature=field("temperature", _positive, 1.0),
     )
 
 
@@ -109,6 +112,8 @@ def manifest_json(bundle: ModelBundle) -> str:
             "name": bundle.architecture.name,
             "arguments": dict(bundle.architecture.arguments),
         },
+        "input": bundle.input,
+        "temperature": bundle.temperature,
         "classes": [
             {"name": c.name, "color": list(c.color), "role": c.role} for c in bundle.classes
         ],

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.errors import InferenceError
 from napari_breastpath.models.bundle import ModelBundle
 from napari_breastpath.models.graph import forget_graph, onnx_graph, tile_network
+from napari_breastpath.models.inputs import RGB_INPUT, batch_input
 from napari_breastpath.models.runtime import Device, OutOfMemory, choose_device, choose_engine
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Predictor:
         CPU threads of the engine.
     classes : int
         Channels of the result.
+    input : str
+        Colour space that the network sees; `predict` converts to it.
     """
 
     device: Device
@@ -51,6 +54,7 @@ class Predictor:
     threads: int
     classes: int
     forward: Forward = field(repr=False)
+    input: str = RGB_INPUT
 
     def predict(self, batch: torch.Tensor) -> FloatArray:
         """Return the probabilities of a batch of tiles.
@@ -77,7 +81,7 @@ class Predictor:
         if batch.dtype != torch.uint8 or batch.ndim != 4 or batch.shape[3] != 3:
             raise ValueError(f"tiles must be uint8 (N, h, w, 3), not {batch.dtype} {batch.shape}")
         try:
-            return self.forward(batch)
+            return self.forward(batch_input(batch, self.input))
         except (MemoryError, RuntimeError) as error:
             raise _failure(self, len(batch), error) from error
 
@@ -137,7 +141,8 @@ def make_predictor(
         reason = f"{name} refuses this network ({type(error).__name__})"
         name, forward = "torch", _torch_forward(bundle, place, threads)
     size = batch_size or (CPU_BATCH if place.kind == "cpu" else GPU_BATCH)
-    return Predictor(place, name, reason, size, threads, len(bundle.classes), forward)
+    classes = len(bundle.classes)
+    return Predictor(place, name, reason, size, threads, classes, forward, bundle.input)
 
 
 def _torch_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
