@@ -23,7 +23,7 @@ views = st.lists(st.tuples(boxes, st.floats(0.1, 80)), max_size=6)
 
 
 def visited() -> Visited:
-    return Visited.over(LATTICE, "f" * 64)
+    return Visited.over(LATTICE)
 
 
 @pytest.mark.parametrize(
@@ -69,9 +69,9 @@ def test_the_share_is_of_tissue_only() -> None:
 def test_what_was_seen_is_kept_and_added_to(tmp_path: Path) -> None:
     path, first, second = tmp_path / "visited.npz", visited(), visited()
     first.see(Box(0, 0, 2000, 6000), 5)
-    first.save(path)
+    first.save(path, "f")
     second.see(Box(1000, 0, 3000, 3000), 20)
-    second.load(path)
+    second.load(path, "f")
     assert second.share(np.ones(LATTICE.shape, bool), 5) > first.share(
         np.ones(LATTICE.shape, bool), 5
     )
@@ -82,11 +82,11 @@ def test_what_was_seen_is_kept_and_added_to(tmp_path: Path) -> None:
 def test_a_file_that_is_no_use_is_one_line(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "visited.npz"
     if content is None:
-        Visited.over(LATTICE, "0" * 64).save(path)
+        visited().save(path, "0")
     else:
         path.write_bytes(content)
     with pytest.raises(ResultError, match="is damaged|another slide"):
-        visited().load(path)
+        visited().load(path, "f")
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (5, 4), (40, 60)])

@@ -25,6 +25,11 @@ def zoom_of(power: float) -> float:
     return power / UM_TIMES_MAGNIFICATION
 
 
+def power_of(zoom: float) -> float:
+    """Return the objective at a zoom (screen pixels per µm), the inverse of `zoom_of`."""
+    return zoom * UM_TIMES_MAGNIFICATION
+
+
 def feret_world(region: pd.Series, mpp: PixelSize) -> NDArray[np.float64]:
     """Return the two ends of a region's longest extent, (2, 2) world (y, x) in µm."""
     return to_world(region[FERET].to_numpy(float).reshape(2, 2), mpp)

@@ -39,7 +39,16 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-ROLES = ("slide", "probability", "mask", "tissue", "caliper", "regions")
+ROLES = (
+    "slide",
+    "probability",
+    "mask",
+    "tissue",
+    "caliper",
+    "regions",
+    "labels of rulers",
+    "rulers",
+)
 MAPS = {
     "probability": probability_layer,
     "tissue": tissue_layer,
@@ -62,6 +71,10 @@ class Session:
         Id of the region that was gone to last, None before.
     hidden : list of Layer
         Overlays that were hidden together, to bring back the same ones.
+    visited_share : float or None
+        Share of the tissue that was seen (see `tracker.Tracker`), None while it is unknown.
+    companions : dict of type to object
+        What goes with a session for as long as it lives, one of each kind.
     slide_changed, result_changed : Signal
         Emitted with the new `slide` or `result` (or None), after the layers are there.
     measured : Signal
@@ -82,6 +95,7 @@ class Session:
         return cls._sessions[bare]
 
     def __init__(self, viewer: ViewerModel) -> None:
+        from napari_breastpath.viewer.companions import accompany
         from napari_breastpath.viewer.keys import bind_keys  # whose commands act on sessions
 
         # The dictionary above holds the session as long as the viewer lives: not the other way too.
@@ -90,6 +104,8 @@ class Session:
         self.result: Result | None = None
         self.region: Any = None
         self.hidden: list[Layer] = []
+        self.visited_share: float | None = None
+        self.companions: dict[type, Any] = {}
         self._live: LiveLayer | None = None
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
@@ -97,6 +113,7 @@ class Session:
         bind_keys(viewer)
         for layer in list(viewer.layers):
             self._adopt(layer)
+        accompany(self)
 
     @property
     def viewer(self) -> ViewerModel:

@@ -52,18 +52,15 @@ class Visited:
         Cells of about 32 µm over the slide.
     ranks : ndarray, uint8 (rows, columns)
         0 never on screen, k: at `OBJECTIVES[k - 1]` or more.
-    fingerprint : str
-        Of the slide.
     """
 
     lattice: Lattice
     ranks: Cells
-    fingerprint: str
 
     @classmethod
-    def over(cls, lattice: Lattice, fingerprint: str) -> Self:
+    def over(cls, lattice: Lattice) -> Self:
         """Return a slide that nobody has seen yet."""
-        return cls(lattice, np.zeros(lattice.shape, np.uint8), fingerprint)
+        return cls(lattice, np.zeros(lattice.shape, np.uint8))
 
     def see(self, box: Box, power: float) -> bool:
         """Note that `box` (level-0 px) was on screen at `power`; True when that is news.
@@ -86,9 +83,9 @@ class Visited:
             slice(first(box.x, step_x), first(box.right, step_x)),
         )
 
-    def merge(self, other: Visited) -> None:
-        """Add what was seen at another time of the same slide."""
-        np.maximum(self.ranks, other.ranks, out=self.ranks)
+    def copy(self) -> Self:
+        """Return another one that has seen the same."""
+        return type(self)(self.lattice, self.ranks.copy())
 
     def seen_at(self, power: float) -> NDArray[np.bool_]:
         """Return which cells were on screen at `power` or more."""
@@ -99,24 +96,31 @@ class Visited:
         total = np.count_nonzero(tissue)
         return float(np.count_nonzero(self.seen_at(power) & tissue) / total) if total else None
 
-    def save(self, path: Path) -> None:
-        """Write it, all or nothing; `ResultError` where that fails."""
-        with written(path), whole(path) as draft, draft.open("wb") as file:
-            np.savez_compressed(file, ranks=self.ranks, fingerprint=np.array(self.fingerprint))
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write what was seen of the slide of that fingerprint, all or nothing.
 
-    def load(self, path: Path) -> None:
-        """Add what a file holds.
+        Raises
+        ------
+        ResultError
+            It cannot be written.
+        """
+        with written(path), whole(path) as draft, draft.open("wb") as file:
+            np.savez_compressed(file, ranks=self.ranks, fingerprint=np.array(fingerprint))
+
+    def load(self, path: Path, fingerprint: str) -> None:
+        """Add what a file says was seen, at another time.
 
         Raises
         ------
         ResultError
             It is damaged, or about another slide.
         """
+        advice = "remove it: what was seen is counted anew"
         try:
             with np.load(path, allow_pickle=False) as file:
-                ranks, fingerprint = file["ranks"], str(file["fingerprint"])
+                ranks, whose = file["ranks"], str(file["fingerprint"])
         except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-            raise ResultError(path, f"is damaged ({error})", "what was seen is lost") from error
-        if fingerprint != self.fingerprint or ranks.shape != self.ranks.shape:
-            raise ResultError(path, "is about another slide", "what was seen starts anew")
-        self.merge(Visited(self.lattice, ranks.astype(np.uint8), fingerprint))
+            raise ResultError(path, f"is damaged ({error})", advice) from error
+        if whose != fingerprint or ranks.shape != self.ranks.shape:
+            raise ResultError(path, "is about another slide", advice)
+        np.maximum(self.ranks, ranks.astype(np.uint8), out=self.ranks)

@@ -1,0 +1,18 @@
+"""What goes with every session that has a window."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QApplication
+
+if TYPE_CHECKING:
+    from napari_breastpath.viewer.session import Session
+
+
+def accompany(session: Session) -> None:
+    """Follow a session's camera; scripts without Qt have no timers and no eyes."""
+    from napari_breastpath.viewer.tracker import Tracker
+
+    if QApplication.instance() is not None:
+        Tracker.of(session)
