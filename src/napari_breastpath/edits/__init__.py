@@ -1,0 +1,20 @@
+"""Hands on a result: journal, undo, mask operations in µm, comparison of readers."""
+
+from napari_breastpath.edits.corrections import Corrections
+from napari_breastpath.edits.entry import Change, Entry
+from napari_breastpath.edits.journal import read_log
+from napari_breastpath.edits.state import HandState, ManualExtent, Review, Ruler, hands_summary
+from napari_breastpath.edits.stored_mask import rewrite_mask
+
+__all__ = [
+    "Change",
+    "Corrections",
+    "Entry",
+    "HandState",
+    "ManualExtent",
+    "Review",
+    "Ruler",
+    "hands_summary",
+    "read_log",
+    "rewrite_mask",
+]
