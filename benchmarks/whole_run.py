@@ -1,0 +1,200 @@
+"""A whole `tumour` run with Vahadane, against its network alone and against the winner's way.
+
+The network is an FPN with a ResNet-34 encoder (random weights: its arithmetic is what counts). Per
+round, one after the other: our whole run, from opening the slide to the written report; the bare
+forward passes of as many tiles in the same engine; and, on a sample of the tiles, the way of the
+HeLP 2019 winner: OpenSlide's DeepZoom, StainTools' Vahadane for each tile, batches of one through
+PyTorch. All per tile of 256 px, so that the sample compares.
+
+    python benchmarks/whole_run.py [--width 20000 --height 16000] [--mpp 1.0] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openslide
+import torch
+from gigapixel import write_slide
+from numpy.typing import NDArray
+from openslide.deepzoom import DeepZoomGenerator
+
+from napari_breastpath import analyze, load_model, open_slide
+from napari_breastpath.models.bundle import Architecture, ClassInfo, ModelBundle, Normalization
+from napari_breastpath.models.networks import build_network, empty_network
+from napari_breastpath.models.predictor import make_predictor
+from napari_breastpath.models.saving import save_model
+from napari_breastpath.preprocess.staintools_compat import StaintoolsNormalizer
+from napari_breastpath.results import Result
+
+TILE, WINNER_TILES, BARE_TILES = 256, 6, 64
+BEFORE_THE_NETWORK = ("tissue", "stain", "read_wait", "normalize")
+TARGET = {
+    "method": "vahadane",
+    "stain_matrix": [[0.62, 0.72, 0.31], [0.09, 0.97, 0.22]],
+    "max_concentration": [1.6, 1.3],
+}
+
+
+@dataclass
+class Round:
+    """Seconds per tile of one round; `before` is what the network waits for."""
+
+    whole: float
+    before: float
+    bare: float
+    winner: float
+    winner_before: float
+    mm2_per_s: float
+
+
+def main() -> None:
+    """Write slide and model, run the rounds, print medians and ratios."""
+    arguments = parse()
+    torch.manual_seed(0)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        slide = write_slide(folder / "slide.tif", arguments.width, arguments.height)
+        model = winner_like_model(folder / "model", arguments.mpp)
+        rounds = [one_round(slide, model, folder / f"{k}") for k in range(arguments.rounds)]
+    report(rounds)
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--width", type=int, default=20_000, help="px of level 0, 0.25 µm/px")
+    parser.add_argument("--height", type=int, default=16_000)
+    parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
+    parser.add_argument("--rounds", type=int, default=3)
+    return parser.parse_args()
+
+
+def winner_like_model(folder: Path, mpp: float) -> Path:
+    """Write a bundle with an FPN-ResNet34 of random weights; return its folder."""
+    architecture = Architecture(
+        "smp", "FPN", {"encoder_name": "resnet34", "encoder_weights": None, "classes": 1}
+    )
+    bundle = ModelBundle(
+        folder=folder,
+        name="winner-like",
+        version="0",
+        task="segmentation",
+        architecture=architecture,
+        classes=(ClassInfo("tumour", (220, 40, 40), "tumour"),),
+        mpp=mpp,
+        tile_size=TILE,
+        output_stride=max(1, 2 ** int(np.ceil(np.log2(2 / mpp)))),
+        normalization=Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+        stain=TARGET,  # type: ignore[arg-type]
+        threshold=0.5,
+        training_data="none",
+        metrics={},
+        licence="CC0-1.0",
+        authors=("napari-breastpath",),
+        intended_use="benchmarks",
+        sha256="",
+    )
+    save_model(bundle, empty_network(architecture, 1, folder))
+    return folder
+
+
+def one_round(path: Path, model: Path, out: Path) -> Round:
+    """Return the seconds per tile of each way."""
+    started = time.perf_counter()
+    with open_slide(path) as slide:
+        result = analyze(slide, out, model=model, stain="vahadane")
+    whole = time.perf_counter() - started
+    tiles = result.record["tiles"]["done"]
+    bare = bare_forward(model, result)
+    before, network = winner_per_tile(path, model, result)
+    timing = result.record["timing_s"]
+    return Round(
+        whole=whole / tiles,
+        before=sum(timing[stage] for stage in BEFORE_THE_NETWORK) / tiles,
+        bare=bare,
+        winner=before + network,
+        winner_before=before,
+        mm2_per_s=result.record["tissue_area_mm2"] / whole,
+    )
+
+
+def bare_forward(model: Path, result: Result) -> float:
+    """Return the seconds per tile of the network alone, in the engine and batch of the run."""
+    settings = result.record["settings"]
+    predictor = make_predictor(
+        load_model(model), *(settings[k] for k in ("device", "engine", "batch_size", "threads"))
+    )
+    size = settings["batch_size"]
+    batch = torch.randint(0, 256, (size, TILE, TILE, 3), dtype=torch.uint8)
+    batch = batch.to(predictor.device.name)
+    predictor.predict(batch)
+    return timed(lambda: predictor.predict(batch), BARE_TILES // size) / size
+
+
+def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, float]:
+    """Return the winner's seconds per tile before and in the network, on tiles amid the tissue."""
+    network = build_network(load_model(model)).eval()
+    stain = StaintoolsNormalizer.from_target(TARGET["stain_matrix"], TARGET["max_concentration"])
+    zoom = DeepZoomGenerator(openslide.OpenSlide(path), tile_size=TILE, overlap=0)
+    reduction = round(load_model(model).mpp / result.record["slide"]["mpp_x"]).bit_length() - 1
+    level = zoom.level_count - 1 - reduction
+    columns, rows = zoom.level_tiles[level]
+    before = network_s = 0.0
+    for k in range(WINNER_TILES):
+        started = time.perf_counter()
+        tile = np.asarray(
+            zoom.get_tile(level, (columns // 4 + k % max(1, columns // 2), rows // 2))
+        )
+        pixels = normalised(stain.transform(tile))
+        prepared = time.perf_counter()
+        with torch.inference_mode():
+            network(pixels)
+        before += prepared - started
+        network_s += time.perf_counter() - prepared
+    return before / WINNER_TILES, network_s / WINNER_TILES
+
+
+def normalised(tile: NDArray[np.uint8]) -> torch.Tensor:
+    """Return a tile as the network takes it, float32 (1, 3, h, w)."""
+    mean, std = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
+    values = ((tile / 255 - mean) / std).astype(np.float32)
+    return torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
+
+
+def timed(function: Callable[[], object], times: int) -> float:
+    """Return the seconds per call."""
+    started = time.perf_counter()
+    for _ in range(times):
+        function()
+    return (time.perf_counter() - started) / times
+
+
+def report(rounds: list[Round]) -> None:
+    """Print medians and ratios."""
+
+    def median(of: Callable[[Round], float]) -> float:
+        return statistics.median(map(of, rounds))
+
+    def line(what: str, of: Callable[[Round], float], unit: str) -> None:
+        each = ", ".join(f"{of(r):.3g}" for r in rounds)
+        print(f"{what}: {median(of):.3g}{unit} (rounds: {each})")
+
+    line("whole run", lambda r: r.whole * 1e3, " ms a tile")
+    line("bare forward passes", lambda r: r.bare * 1e3, " ms a tile")
+    line("the winner's way", lambda r: r.winner * 1e3, " ms a tile")
+    line("tissue", lambda r: r.mm2_per_s, " mm²/s")
+    line("whole run ÷ bare forward", lambda r: r.whole / r.bare, "")
+    line("winner ÷ whole run", lambda r: r.winner / r.whole, "x")
+    line("before the network, winner ÷ ours", lambda r: r.winner_before / r.before, "x")
+
+
+if __name__ == "__main__":
+    main()
