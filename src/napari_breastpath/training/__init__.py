@@ -1,0 +1,1 @@
+"""Data sets, training, the second stage, and the measures of a model."""
