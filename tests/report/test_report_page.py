@@ -15,6 +15,7 @@ from report_results import TWO, Focus, body_of, drawings, make_result, parse, te
 
 from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.core.errors import ResultError, UsageError
+from napari_breastpath.edits import Change, Corrections
 from napari_breastpath.report import report_or_warning, write_report
 from napari_breastpath.report.pdf import write_pdf
 from napari_breastpath.report.single import report_html
@@ -150,9 +151,8 @@ def test_it_warns_in_plain_words(
 
 def test_hand_corrections_are_named(tmp_path: Path, slide_path: Path) -> None:
     result = make_result(tmp_path, slide_path, (FOCUS,))
-    result.map.label("edits").write(150, 200, np.full((20, 20), 1, np.uint8))
-    edits = {"strokes": 1, "pixels": 400, "seconds": 2.0, "readers": ["reader A"]}
-    result.save(edits=edits)
+    painted = Change(150, 200, np.full((20, 20), 1, np.uint8), np.ones((20, 20), bool))
+    Corrections.open(result, "reader A").apply(painted, "brush")
     text = body_of(report_html(measure_result(result)))
     assert "Corrected by hand" in text
     assert "reader A" in text

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.analyses.preparing import stored_tissue, tissue_factor
 from napari_breastpath.core.errors import UsageError
+from napari_breastpath.edits import hands_summary, read_log, rewrite_mask
 from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
     Regions,
@@ -29,7 +30,6 @@ from napari_breastpath.results.masks import (
     bands,
     corrected_heat,
     measured_mask,
-    row_slices,
     scored_heat,
 )
 
@@ -98,11 +98,12 @@ def measure_result(
         **_areas(result, rasters),
         "score": _scores(features),
         "regions": summarise(regions.table, specimen, _roles(result)),
+        "edits": hands_summary(read_log(result), int(np.count_nonzero(rasters.edited))),
     }
     if changes["unread_tissue_fraction"] and result.status == "complete":
         changes["status"] = "incomplete"  # chunks of the map were lost since
     with written(result.path):
-        _write(result, regions, features, rasters.mask, changes)
+        _write(result, regions, features, changes)
     return result
 
 
@@ -110,14 +111,13 @@ def _write(
     result: Result,
     regions: Regions,
     features: pd.DataFrame,
-    mask: UInt8Array,
     changes: dict[str, Any],
 ) -> None:
     for outdated in (REPORT, REPORT_PDF):
         (result.path / outdated).unlink(missing_ok=True)
     result.write_table(REGIONS, regions.table)
     result.write_table(FEATURES, features.reset_index())
-    _write_mask(result, mask)
+    rewrite_mask(result, changes["settings"]["threshold"])
     result.save(**changes)
     write_result_geojson(result.path / GEOJSON, regions, result)
 
@@ -207,12 +207,6 @@ def _scores(features: pd.DataFrame) -> dict[str, Any]:
     rows = features.to_dict("index")
     scores = {str(kind): slide_score({str(k): v for k, v in rows[kind].items()}) for kind in rows}
     return {kind: {"name": s.name, "value": s.value} for kind, s in scores.items()}
-
-
-def _write_mask(result: Result, mask: UInt8Array) -> None:
-    label = result.map.label("mask")
-    for rows in row_slices(result):
-        label.write(rows.start, 0, mask[rows])
 
 
 def _areas(result: Result, rasters: Rasters) -> dict[str, float]:
