@@ -32,6 +32,11 @@ def settings() -> Any:
     return get_plugin_settings(PLUGIN)
 
 
+def reader_name() -> str:
+    """Return the name that goes with what hands do, "" where none is given."""
+    return str(getattr(getattr(settings(), "reader", None), "name", "")).strip()
+
+
 def should_ask() -> bool:
     """Tell whether the question was never answered."""
     return bool(settings().opening.ask)

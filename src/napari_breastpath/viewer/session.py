@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary, ref
 from psygnal import Signal
 
 from napari_breastpath.core.errors import ResultError, SlideError
+from napari_breastpath.edits import Corrections, Entry
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.viewer.layers import (
@@ -34,6 +35,7 @@ from napari_breastpath.viewer.layers import (
     tissue_layer,
 )
 from napari_breastpath.viewer.navigate import feret_world, go_to
+from napari_breastpath.viewer.preferences import reader_name
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -67,6 +69,11 @@ class Session:
         The open slide.
     result : Result or None
         The result that is shown, of that slide.
+    corrections : Corrections or None
+        What hands do to the shown result; None before it is measured, or without a journal to
+        write to (then `locked` says why).
+    locked : str
+        Why there are no corrections, one line.
     region : object
         Id of the region that was gone to last, None before.
     hidden : list of Layer
@@ -79,11 +86,15 @@ class Session:
         Emitted with the new `slide` or `result` (or None), after the layers are there.
     measured : Signal
         To be emitted with the `Result` after it was measured again; the mask is then read anew.
+    edited : Signal
+        To be emitted in the main thread with the `Entry` once an edit, undo or redo is on disk; the
+        mask is then read anew.
     """
 
     slide_changed = Signal(object)
     result_changed = Signal(object)
     measured = Signal(object)
+    edited = Signal(object)
     _sessions: ClassVar[WeakKeyDictionary[ViewerModel, Session]] = WeakKeyDictionary()
 
     @classmethod
@@ -102,6 +113,8 @@ class Session:
         self._viewer = ref(viewer)
         self.slide: Slide | None = None
         self.result: Result | None = None
+        self.corrections: Corrections | None = None
+        self.locked = ""
         self.region: Any = None
         self.hidden: list[Layer] = []
         self.visited_share: float | None = None
@@ -110,6 +123,7 @@ class Session:
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.measured.connect(self._on_measured)
+        self.edited.connect(self._on_edited)
         bind_keys(viewer)
         for layer in list(viewer.layers):
             self._adopt(layer)
@@ -183,7 +197,21 @@ class Session:
             self.close_result()
             raise
         self._live, self.region = None, None
+        self._open_corrections(result)
         self.result_changed.emit(result)
+
+    def _open_corrections(self, result: Result) -> None:
+        """Let hands at a measured result, unless its journal says no."""
+        if self.corrections is not None and self.corrections.result.path == result.path:
+            self.corrections.result = result
+            return
+        self.corrections, self.locked = None, ""
+        if result.status not in MEASURED:
+            return
+        try:
+            self.corrections = Corrections.open(result, reader_name())
+        except ResultError as error:
+            self.locked = str(error)
 
     def _show_layers(self, result: Result) -> None:
         self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
@@ -258,6 +286,7 @@ class Session:
             self._set_slide(layer, whose["slide"])
         elif "result" in whose and (self.result is None or self.result.path != whose["result"]):
             self.result = load_result(whose["result"])
+            self._open_corrections(self.result)
             self.result_changed.emit(self.result)
 
     def _set_slide(self, layer: Layer, slide: Slide) -> None:
@@ -281,14 +310,24 @@ class Session:
 
     def _forget_result(self) -> None:
         self._live, self.region, self.hidden = None, None, []
+        self.corrections, self.locked = None, ""
         if self.result is not None:
             self.result = None
             self.result_changed.emit(None)
 
     def _on_measured(self, result: Result) -> None:
+        if self.result is not None and result.path == self.result.path:
+            self._open_corrections(result)
+            self._reload_mask()
+
+    def _on_edited(self, entry: Entry) -> None:
+        if entry.window is not None:
+            self._reload_mask()
+
+    def _reload_mask(self) -> None:
         for role in ("mask", "regions"):
             layer = self.layer(role)
-            if layer is not None and self.result is not None and result.path == self.result.path:
+            if layer is not None:
                 reload(layer)
 
 
