@@ -269,6 +269,7 @@ class Corrections:
         if not steps:
             return None
         edit = self._log[steps[-1] - 1]
+        self._journal.check(edit.number)
         return self._do(
             action, maker=edit.maker, pixels=edit.pixels, window=edit.window, of=edit.number
         )

@@ -11,6 +11,7 @@ import json
 import os
 import time
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -27,6 +28,7 @@ from napari_breastpath.results.files import whole, write_json
 from napari_breastpath.results.lock import locked
 
 FOLDER, LOG, MARKER = "journal", "log.jsonl", "applied.json"
+UNREADABLE = (OSError, EOFError, KeyError, ValueError, zlib.error, zipfile.BadZipFile)
 OLD, NEW = "_old.npy", "_new.npy"
 PATIENCE_S, STEP_S = 30.0, 0.005
 RESTORE = "restore it from a copy, or set the journal folder aside to go on without undo"
@@ -158,8 +160,13 @@ class Journal:
                 for name in archive.namelist():
                     if name.endswith(OLD):
                         yield _read_block(archive, name)
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise ResultError(file, f"cannot be read ({error})", RESTORE) from error
+
+    def check(self, number: int) -> None:
+        """Read an edit's file to its end; `ResultError` where it is damaged."""
+        for _ in self.blocks(number):
+            pass
 
     def _file(self, number: int) -> Path:
         return self.path / f"{number:06d}.npz"
