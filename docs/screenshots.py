@@ -57,10 +57,10 @@ def save(viewer: Any, name: str) -> None:
 
 
 def docks(viewer: Any) -> list[Any]:
-    """Return the two docks' widgets."""
+    """Return the widgets of the docks Breast analysis and Measurements."""
     from napari_breastpath.viewer.launch import DOCKS, PLUGIN
 
-    return [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS]
+    return [viewer.window.add_plugin_dock_widget(PLUGIN, name)[1] for name in DOCKS[:2]]
 
 
 def tour(viewer: Any) -> None:

@@ -63,8 +63,8 @@ def test_a_view_counts_only_when_it_stays(tracker: Tracker, qtbot: QtBot) -> Non
     for x in range(0, 2000, 200):
         tracker.go_to(x, 2000, 10)
         qtbot.wait(20)
-    assert not tracker.visited.ranks.any()
-    qtbot.waitUntil(lambda: bool(tracker.visited.ranks.any()), timeout=3000)
+    assert not tracker.visited.seen_at(10).any()
+    qtbot.waitUntil(lambda: bool(tracker.visited.seen_at(10).any()), timeout=3000)
 
 
 def test_reopening_goes_on_where_one_was(tracker: Tracker, qtbot: QtBot) -> None:

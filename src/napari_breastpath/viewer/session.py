@@ -269,7 +269,8 @@ class Session:
 
     def _remove(self, layers: Iterable[Layer]) -> None:
         for layer in list(layers):
-            self.viewer.layers.remove(layer)
+            if layer in self.viewer.layers:  # taking the slide away takes the others with it
+                self.viewer.layers.remove(layer)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(getattr(event.value, "__wrapped__", event.value))

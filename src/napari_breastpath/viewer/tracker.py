@@ -49,6 +49,8 @@ class Tracker:
         What was seen of the open slide, now and in earlier sittings with the shown result.
     objective : float
         The power from which on a look counts for the share.
+    restored : bool
+        The open slide came with a result whose last view was brought back.
     ground : Ground or None
         Small pictures of slide and result, None until they are read.
     moved, seen, ground_changed : Signal
@@ -68,14 +70,14 @@ class Tracker:
         return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
-        self._session = ref(session)
+        self._held, self._viewer = ref(session), ref(session.viewer)
         self.visited: Visited | None = None
         self.objective = COUNTED
         self.ground: Ground | None = None
         self._sitting: Visited | None = None
         self._result: Result | None = None
         self._last: dict[str, Any] | None = None
-        self._just_opened = False
+        self._just_opened = self.restored = False
         self._look_soon = qdebounced(self._look, timeout=DWELL_MS)
         self._save_soon = qdebounced(self.save, timeout=SAVE_MS)
         self._move_soon = qthrottled(self._on_moved, timeout=FRAME_MS)
@@ -91,19 +93,23 @@ class Tracker:
         session.slide_changed.connect(self._on_slide)
         session.result_changed.connect(self._on_result)
         session.measured.connect(self._on_measured)
-        if hasattr(session, "edited"):
-            session.edited.connect(self._on_measured)
+        session.edited.connect(self._on_measured)
+
+    @property
+    def _session(self) -> Session | None:
+        """The session, None once its window is closed: timers may outlive it."""
+        return None if self._viewer() is None else self._held()
 
     # ------------------------------------------------------------------ the view
     @property
     def power(self) -> float:
         """Magnification of the view: 10 where a pixel of the screen is 1 µm."""
-        session = self._session()
+        session = self._session
         return power_of(session.viewer.scene.camera.zoom) if session else 0.0
 
     def view(self) -> Box | None:
         """Return what is on screen in level-0 pixels, beyond the slide too; None without one."""
-        session = self._session()
+        session = self._session
         if session is None or session.slide is None:
             return None
         viewer = session.viewer
@@ -114,7 +120,7 @@ class Tracker:
 
     def go_to(self, x: float, y: float, power: float | None = None) -> None:
         """Bring a place (level-0 px) to the middle of the view."""
-        session = self._session()
+        session = self._session
         if session is None or session.slide is None:
             return
         camera = session.viewer.scene.camera
@@ -140,7 +146,7 @@ class Tracker:
 
     def _look(self) -> None:
         """Count what is on screen as seen, once its tiles are there."""
-        session, view = self._session(), self.view()
+        session, view = self._session, self.view()
         if session is None or view is None or session.slide_layer is None:
             return
         middle = [round(view.x + view.width / 2, 1), round(view.y + view.height / 2, 1)]
@@ -158,7 +164,7 @@ class Tracker:
         return self.visited.see(view, power)
 
     def _tell_seen(self) -> None:
-        session = self._session()
+        session = self._session
         if session is not None:
             session.visited_share = self.share()
             self.seen.emit(self)
@@ -188,6 +194,7 @@ class Tracker:
     def _restore_view(self, result: Result) -> None:
         view = read_view(result.path / VIEW)
         if view is not None:
+            self.restored = True
             self.go_to(*view)
 
     # ------------------------------------------------------------------ what happens
@@ -198,11 +205,12 @@ class Tracker:
             self._save_soon()
 
     def _on_moved(self) -> None:
-        if self._session() is not None:
+        if self._session is not None:
             self.moved.emit(self)
 
     def _on_slide(self, slide: Slide | None) -> None:
         self.ground, self._last, self._just_opened = None, None, True
+        self.restored = False
         QTimer.singleShot(0, self._settle_in)
         self._sitting = self.visited = Visited.over(cells(slide)) if slide else None
         self._read_ground()
@@ -228,7 +236,7 @@ class Tracker:
 
     # ------------------------------------------------------------------ small pictures
     def _read_ground(self) -> None:
-        session = self._session()
+        session = self._session
         slide, result = (session.slide, session.result) if session else (None, None)
         if slide is None:
             self._set_ground(None)
@@ -240,7 +248,7 @@ class Tracker:
 
     def _on_ground(self, read: tuple[Slide, Path | None, Ground]) -> None:
         slide, path, ground = read
-        session = self._session()
+        session = self._session
         if session and session.slide is slide and _path(session.result) == path:
             self._set_ground(ground)
 
@@ -250,7 +258,7 @@ class Tracker:
         self._tell_seen()
 
     def _read_overlays(self) -> None:
-        session = self._session()
+        session = self._session
         result = session.result if session else None
         if result is None:
             return
@@ -261,7 +269,7 @@ class Tracker:
 
     def _on_overlays(self, read: tuple[Path, dict[str, NDArray[np.uint8]]]) -> None:
         path, overlays = read
-        session = self._session()
+        session = self._session
         if session and self.ground is not None and _path(session.result) == path:
             self.ground = Ground(self.ground.picture, self.ground.tissue, overlays)
             self.ground_changed.emit(self)

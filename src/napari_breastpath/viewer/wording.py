@@ -79,6 +79,24 @@ def model_line(bundle: ModelBundle) -> str:
     return f"{bundle.name} {bundle.version} · {bundle.mpp:g} µm/px · {classes}"
 
 
+def magnification(power: float) -> str:
+    """Return the magnification of a view: 10× · 1.0 µm per screen px."""
+    um = 10 / power
+    return (
+        f"{power:.3g}× · {um:.2f} µm per screen px"
+        if um < 10
+        else f"{power:.2g}× · {um:.0f} µm per screen px"
+    )
+
+
+def seen_text(share: float | None) -> str:
+    """Return how much of the tissue was looked at; less than all is never said to be 100 %."""
+    if share is None:
+        return "Nothing to look at yet"
+    percent = 100 if share == 1 else min(round(share * 100), 99)
+    return f"You have seen {percent} % of the tissue at"
+
+
 def category(regions: dict[str, Any]) -> str:
     """Return the nodal category and what it leaves out, or why there is none."""
     name = regions.get("category")
