@@ -3,6 +3,7 @@
 from napari_breastpath.edits.corrections import Corrections
 from napari_breastpath.edits.entry import Change, Entry
 from napari_breastpath.edits.journal import read_log
+from napari_breastpath.edits.regions_at import RegionWindow, region_at
 from napari_breastpath.edits.state import HandState, ManualExtent, Review, Ruler, hands_summary
 from napari_breastpath.edits.stored_mask import rewrite_mask
 
@@ -12,9 +13,11 @@ __all__ = [
     "Entry",
     "HandState",
     "ManualExtent",
+    "RegionWindow",
     "Review",
     "Ruler",
     "hands_summary",
     "read_log",
+    "region_at",
     "rewrite_mask",
 ]
