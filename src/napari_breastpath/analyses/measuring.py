@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_breastpath.analyses.by_hand import hands_record
 from napari_breastpath.analyses.preparing import stored_tissue, tissue_factor
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.edits import hands_summary, read_log, rewrite_mask
+from napari_breastpath.edits import read_log, rewrite_mask
 from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
     Regions,
@@ -89,6 +90,7 @@ def measure_result(
         raise UsageError(result.path, "its model has several classes", "leave out --threshold")
     threshold = result.record["settings"]["threshold"] if threshold is None else threshold
     specimen = result.record["specimen"] if specimen is None else specimen
+    log = read_log(result)  # before the pixels: what comes after it asks for measuring again
     rasters = _rasters(result, threshold)
     regions = _regions(result, rasters, specimen)
     features = _features(result, bool(rasters.edited.any()))
@@ -97,8 +99,12 @@ def measure_result(
         "settings": result.record["settings"] | {"threshold": threshold, "specimen": specimen},
         **_areas(result, rasters),
         "score": _scores(features),
-        "regions": summarise(regions.table, specimen, _roles(result)),
-        "edits": hands_summary(read_log(result), int(np.count_nonzero(rasters.edited))),
+        **hands_record(
+            log,
+            summarise(regions.table, specimen, _roles(result)),
+            specimen,
+            int(np.count_nonzero(rasters.edited)),
+        ),
     }
     if changes["unread_tissue_fraction"] and result.status == "complete":
         changes["status"] = "incomplete"  # chunks of the map were lost since
