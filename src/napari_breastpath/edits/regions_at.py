@@ -113,7 +113,7 @@ def connected(
         if wider == (rows, columns):
             break
         rows, columns = wider
-    (inner,) = ndimage.find_objects(mask)
+    (inner,) = ndimage.find_objects(mask.view(np.int8))
     top, left = rows.start + inner[0].start, columns.start + inner[1].start
     return RegionWindow(top, left, mask[inner], class_value)
 
