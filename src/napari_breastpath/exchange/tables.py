@@ -8,9 +8,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from napari_breastpath.exchange.geojson import result_provenance
 from napari_breastpath.exchange.object_tables import object_tables
 from napari_breastpath.exchange.optional import needed
+from napari_breastpath.exchange.provenance import export_provenance
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
 
@@ -30,7 +30,7 @@ def provenance_columns(result: Result) -> dict[str, Any]:
         "mpp_x_um": slide["mpp_x"],
         "mpp_y_um": slide["mpp_y"],
         "mpp_source": slide["mpp_source"],
-    } | result_provenance(result)
+    } | export_provenance(result)
 
 
 def export_table(result: Result) -> pd.DataFrame:
@@ -41,7 +41,8 @@ def export_table(result: Result) -> pd.DataFrame:
     DataFrame
         One row per region: the columns of regions.csv (the Feret's end points as
         `feret_x1_level0_px` …), then `slide`, `mpp_x_um`, `mpp_y_um`, `mpp_source`, `analysis`,
-        `model`, `model_sha256`, `slide_fingerprint`, `map_mpp_um`, `threshold`, `specimen`.
+        `model`, `model_sha256`, `slide_fingerprint`, `map_mpp_um`, `threshold`, `specimen`, and
+        what `export_provenance` adds.
     """
     return result.regions.rename(columns=UNITS).assign(**provenance_columns(result))
 
@@ -65,7 +66,7 @@ def export_parquet(result: Result, path: Path, objects: bool = False) -> None:
     arrow, parquet = needed("pyarrow", "tables"), needed("pyarrow.parquet", "tables")
     parts = (arrow.Table.from_pandas(p, preserve_index=False) for p in _parts(result, objects))
     first = next(parts)
-    provenance = {"napari-breastpath": json.dumps(result_provenance(result))}
+    provenance = {"napari-breastpath": json.dumps(export_provenance(result))}
     schema = first.schema.with_metadata(first.schema.metadata | provenance)
     with whole(path) as draft, parquet.ParquetWriter(draft, schema) as writer:
         for part in chain([first], parts):
