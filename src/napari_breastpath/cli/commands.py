@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.cli.terminal import Reporter, complain, summary
+from napari_breastpath.cli.training import train
 from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError, unexpected
 
 if TYPE_CHECKING:
@@ -284,6 +285,7 @@ COMMANDS = {
     "export": export,
     "report": report,
     "models": models,
+    "train": train,
     "doctor": doctor,
     "demo": demo,
     "view": view,

@@ -72,7 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--debug", action="store_true", help="show tracebacks")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for add in (_analyze, _measure, _import, _export, _report, _models, _doctor, _demo, _view):
+    for add in _ADDERS:
         add(commands, common)
     return parser
 
@@ -207,3 +207,29 @@ def _view(
 ) -> None:
     parser = _add(commands, common, "view", "Open napari with the plugin docked.")
     parser.add_argument("path", nargs="?", type=Path, metavar="SLIDE|RESULT")
+
+
+def _train(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "train", "Train a model as a config says, or go on with it.")
+    add = parser.add_argument
+    add("config", type=Path, metavar="CONFIG.toml", help="docs/training.md lists its keys")
+    add("--out", type=Path, metavar="DIR", help="the run folder, instead of the config's")
+    add("--fold", type=positive, metavar="K", help="only this fold of a cross validation")
+    add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
+    add("--no-resume", action="store_true", help="start anew; the old folder is kept as .bak-N")
+
+
+_ADDERS = (
+    _analyze,
+    _measure,
+    _import,
+    _export,
+    _report,
+    _models,
+    _train,
+    _doctor,
+    _demo,
+    _view,
+)
