@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import ResultError
-from napari_breastpath.measure import Regions, region_polygons
+from napari_breastpath.measure import LabelImage, Regions, region_polygons
 from napari_breastpath.measure.outline import Polygon
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
@@ -123,7 +123,7 @@ def _feature(
 
 
 def features(
-    labels: NDArray[np.integer],
+    labels: LabelImage,
     table: pd.DataFrame,
     step: tuple[float, float],
     classes: Sequence[Mapping[str, Any]],
@@ -137,7 +137,7 @@ def features(
     Parameters
     ----------
     labels : ndarray of int, shape (y, x)
-        `region_id` of every pixel, 0 elsewhere.
+        `region_id` of every pixel, 0 elsewhere; read by rows, so `Regions.image` does.
     table : DataFrame
         As `measure_regions` gives it. NaN is left out.
     step, origin : (x, y)
@@ -181,7 +181,7 @@ def write_features(write: Callable[[bytes], object], items: Iterable[Mapping[str
 
 def write_geojson(
     path: Path,
-    labels: NDArray[np.integer],
+    labels: LabelImage,
     table: pd.DataFrame,
     step: tuple[float, float],
     classes: Sequence[Mapping[str, Any]],
@@ -222,7 +222,7 @@ def write_result_geojson(path: Path, regions: Regions, result: Result) -> None:
     lattice = result.lattice
     write_geojson(
         path,
-        regions.labels,
+        regions.image,
         regions.table,
         (lattice.step_x, lattice.step_y),
         result.classes,

@@ -8,6 +8,14 @@ from napari_breastpath.measure.categories import (
     nodal_category,
     summarise,
 )
+from napari_breastpath.measure.columns import (
+    REGION_COLUMNS,
+    Around,
+    Columns,
+    Frame,
+    measured,
+    region_table,
+)
 from napari_breastpath.measure.features import (
     CHALLENGE_MINIMUM_AXIS_PX,
     FEATURE_NAMES,
@@ -17,12 +25,12 @@ from napari_breastpath.measure.features import (
 )
 from napari_breastpath.measure.outline import Polygon, region_polygons
 from napari_breastpath.measure.regions import (
-    REGION_COLUMNS,
     Regions,
     find_regions,
     measure_regions,
     merge_regions,
 )
+from napari_breastpath.measure.runs import LabelImage, Runs
 
 __all__ = [
     "CELL_AREA_UM2",
@@ -30,15 +38,22 @@ __all__ = [
     "CHALLENGE_MINIMUM_AXIS_PX",
     "FEATURE_NAMES",
     "REGION_COLUMNS",
+    "Around",
+    "Columns",
+    "Frame",
+    "LabelImage",
     "Polygon",
     "Regions",
+    "Runs",
     "Score",
     "find_regions",
     "heatmap_features",
     "measure_regions",
+    "measured",
     "merge_regions",
     "nodal_category",
     "region_polygons",
+    "region_table",
     "slide_score",
     "summarise",
 ]

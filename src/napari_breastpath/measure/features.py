@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.measure.moments import moment_axes, region_areas
-from napari_breastpath.measure.runs import label_mask, label_runs, row_bands
+from napari_breastpath.measure.runs import connected, label_runs, row_bands
 
 SCALES: Final = (4, 16, 64, 256)
 THRESHOLDS: Final = (0.5, 0.9)
@@ -72,9 +72,9 @@ def _finest(probability: Any) -> NDArray[Any]:
 
 
 def _longest_axis_px(mask: NDArray[np.bool_]) -> float:
-    labels, count = label_mask(mask)
-    runs = label_runs(labels)
-    major, _ = moment_axes(runs, region_areas(runs, count), (1.0, 1.0))
+    found = connected(label_runs(mask))
+    area = region_areas(found.runs, found.count)
+    major, _ = moment_axes(found.runs, area, (1.0, 1.0))
     return float(major.max(initial=0.0))
 
 

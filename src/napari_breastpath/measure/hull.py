@@ -58,67 +58,30 @@ class Ferets:
     ends_px: Ints
 
 
-def _spans(runs: Runs) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return (label, row, left, right) of each region in each of its rows, by label then row."""
-    order = np.argsort(runs.label, kind="stable")
-    label, row = runs.label[order], runs.row[order]
-    new = np.ones(len(order) + 1, dtype=bool)
-    new[1:-1] = (label[1:] != label[:-1]) | (row[1:] != row[:-1])
-    left, right = runs.start[order][new[:-1]], runs.end[order][new[1:]]
-    parts = (label[new[:-1]], row[new[:-1]], left, right)
-    return tuple(part.astype(np.int64) for part in parts)  # type: ignore[return-value]
+def _lines(runs: Runs, count: int) -> tuple[Ints, Ints]:
+    """Return the first row of every label, and where its grid lines begin among all labels'.
 
-
-def _extremes(runs: Runs) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return (group, y, least x, greatest x) on every horizontal grid line that a region touches.
-
-    Relies on regions being connected: each then has a span in every row between its ends.
+    Relies on regions being connected: each then has a run in every row between its ends.
     """
-    label, row, left, right = _spans(runs)
-    upper = np.arange(len(label)) + label - 1
-    lower = upper + 1
-    lines = int(lower[-1]) + 1 if len(lower) else 0
-    group, y = np.zeros(lines, dtype=np.int64), np.zeros(lines, dtype=np.int64)
-    least = np.full(lines, np.iinfo(np.int64).max)
-    greatest = np.full(lines, -1)
-    for line, offset in ((upper, 0), (lower, 1)):
-        group[line], y[line] = label - 1, row + offset
-        least[line] = np.minimum(least[line], left)
-        greatest[line] = np.maximum(greatest[line], right)
-    return group, y, least, greatest
-
-
-def _chain(group: Ints, y: Ints, x: Ints) -> Ints:
-    """Return the indices of the vertices of each group's convex left chain x(y).
-
-    Every vertex on or to the right of the segment between its neighbours is dropped, all at once,
-    until none is; a group without one is settled.
-    """
-    settled, active = [np.zeros(0, dtype=np.int64)], np.arange(len(group))
-    while len(active):
-        before, after = active[:-2], active[2:]
-        here = active[1:-1]
-        turn = (y[here] - y[before]) * (x[after] - x[before])
-        turn -= (x[here] - x[before]) * (y[after] - y[before])
-        inner = group[before] == group[after]
-        drop = np.zeros(len(active), dtype=bool)
-        drop[1:-1] = inner & (turn <= 0)
-        changed = np.isin(group[active], group[active[drop]])
-        settled.append(active[~changed])
-        active = active[changed & ~drop]
-    return np.sort(np.concatenate(settled))
+    top, bottom = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    top[runs.label[::-1] - 1] = runs.row[::-1]
+    bottom[runs.label - 1] = runs.row
+    return top, np.concatenate(([0], np.cumsum(bottom - top + 2)))
 
 
 def convex_hulls(runs: Runs, count: int) -> Hulls:
     """Return the convex hulls of the corners of the pixels of the connected labels 1..count."""
-    group, y, least, greatest = _extremes(runs)
-    left, right = _chain(group, y, least), _chain(group, y, -greatest)[::-1]
-    groups = np.concatenate((group[left], group[right]))
-    order = np.argsort(groups, kind="stable")
-    x = np.concatenate((least[left], greatest[right]))[order]
-    size = np.bincount(groups, minlength=count)
-    first = np.cumsum(size) - size
-    return Hulls(x, np.concatenate((y[left], y[right]))[order], first, size)
+    from napari_breastpath.measure import kernels
+
+    top, offset = _lines(runs, count)
+    reach = np.empty((offset[-1], 2), dtype=np.int64)
+    reach[:] = np.iinfo(np.int64).max, -1
+    line = offset[runs.label - 1] + runs.row - top[runs.label - 1]
+    kernels.extreme_columns(line, runs.start, runs.end, reach)
+    hull, first = np.empty((2 * len(reach), 2), np.int64), np.empty(count + 1, np.int64)
+    kernels.hulls_of(reach, offset, top, hull, first)
+    x, y = hull[: first[-1]].T.copy()
+    return Hulls(x, y, first[:-1], np.diff(first))
 
 
 def _farthest(hulls: Hulls, mpp: tuple[float, float]) -> tuple[Floats, Ints, Floats]:
@@ -127,21 +90,14 @@ def _farthest(hulls: Hulls, mpp: tuple[float, float]) -> tuple[Floats, Ints, Flo
     The width is that across the edge which starts at the vertex. Every vertex is compared with
     every other of its hull: digital hulls are small (about 3.5·diameter^⅔ vertices).
     """
-    x, y = hulls.x, hulls.y
-    active, size = np.arange(len(x)), np.repeat(hulls.size, hulls.size)
-    first = np.repeat(hulls.first, hulls.size)
-    following = first + (active - first + 1) % size
+    from napari_breastpath.measure import kernels
+
+    x, y, bounds = hulls.x, hulls.y, np.append(hulls.first, len(hulls.x))
+    squared, farthest, across = np.zeros(len(x)), np.arange(len(x)), np.zeros(len(x))
+    kernels.farthest_vertices(x, y, bounds, mpp, squared, farthest, across)
+    following = np.arange(1, len(x) + 1)
+    following[bounds[1:] - 1] = hulls.first
     edge_x, edge_y = (x[following] - x) * mpp[0], (y[following] - y) * mpp[1]
-    squared, farthest, across = np.zeros(len(x)), active.copy(), np.zeros(len(x))
-    for shift in range(1, int(hulls.size.max(initial=0))):
-        active = active[size[active] > shift]
-        other = first[active] + (active - first[active] + shift) % size[active]
-        dx, dy = (x[other] - x[active]) * mpp[0], (y[other] - y[active]) * mpp[1]
-        distance = dx * dx + dy * dy
-        better = distance > squared[active]
-        squared[active[better]], farthest[active[better]] = distance[better], other[better]
-        cross = np.abs(edge_x[active] * dy - edge_y[active] * dx)
-        across[active] = np.maximum(across[active], cross)
     return squared, farthest, across / np.hypot(edge_x, edge_y)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.measure.runs import Runs, foreground_before, sum_by_label
+from napari_breastpath.measure.runs import Components, Runs, sum_by_label
 
 Floats = NDArray[np.float64]
 
@@ -82,23 +82,17 @@ def crofton_weights(mpp: tuple[float, float]) -> tuple[float, float, float]:
     return slant * y, (math.pi / 2 - slant) * x, diagonal
 
 
-def _entries(runs: Runs, area: NDArray[np.int64], shift: int) -> NDArray[np.int64]:
-    """Return, per label, its pixels whose upper neighbour, `shift` columns on, is background.
+def crofton_perimeters(
+    components: Components, area: NDArray[np.int64], mpp: tuple[float, float]
+) -> Floats:
+    """Return the Crofton perimeter (four directions) of every label, in the unit of `mpp`.
 
-    Counted as pixels less pairs of pixels; 8-connected labels never neighbour each other.
+    Entries into a region are its pixels less the pairs of neighbours along the direction.
     """
-    stride = runs.shape[1] + 2
-    above = (runs.row.astype(np.int64) - 1) * stride + 1 + shift
-    after = foreground_before(runs, above + runs.end, stride)
-    pairs = after - foreground_before(runs, above + runs.start, stride)
-    return area - sum_by_label(runs.label, pairs, len(area))
-
-
-def crofton_perimeters(runs: Runs, area: NDArray[np.int64], mpp: tuple[float, float]) -> Floats:
-    """Return the Crofton perimeter (four directions) of every label, in the unit of `mpp`."""
     along_row, along_column, diagonal = crofton_weights(mpp)
-    rows = sum_by_label(runs.label, np.ones_like(runs.label), len(area))
-    slants = _entries(runs, area, -1) + _entries(runs, area, 1)
-    columns = _entries(runs, area, 0)
+    label, count = components.runs.label, len(area)
+    rows = sum_by_label(label, np.ones_like(label), count)
+    back, columns, on = (area - sum_by_label(label, pairs, count) for pairs in components.pairs.T)
+    slants = back + on
     perimeter: Floats = along_row * rows + along_column * columns + diagonal * slants
     return perimeter

@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.measure.runs import label_runs, row_bands
+from napari_breastpath.measure.runs import LabelImage, label_runs, row_bands
 
 Ints: TypeAlias = NDArray[np.int64]
 Ring: TypeAlias = NDArray[np.float64]
@@ -103,7 +103,7 @@ def _corners_of_windows(windows: Ints, y: Ints, x: Ints) -> Iterator[Corners]:
         yield Corners(label[at], x[at], y[at], kind[at])
 
 
-def _find_corners(labels: NDArray[np.integer]) -> Corners:
+def _find_corners(labels: LabelImage) -> Corners:
     height, width = labels.shape
     found = []
     for rows in row_bands((height + 1, width)):
@@ -189,7 +189,7 @@ def _simple_cycles(order: Ints, first: Ints, point: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(pieces), sizes
 
 
-def trace_rings(labels: NDArray[np.integer]) -> Rings:
+def trace_rings(labels: LabelImage) -> Rings:
     """Return the rings of all labels; with y down, exteriors have positive area, holes negative."""
     corners = _find_corners(labels)
     order, first = _cycles(_successors(corners))
@@ -216,7 +216,7 @@ def _leftmost(rings: Rings, which: Ints) -> Ints:
     return order[rings.first[which]]
 
 
-def exterior_of(rings: Rings, labels: NDArray[np.integer]) -> Ints:
+def exterior_of(rings: Rings, labels: LabelImage) -> Ints:
     """Return for every ring the ring that is the exterior of its 4-connected part."""
     owner = np.arange(len(rings.first) - 1)
     holes = np.flatnonzero(rings.doubled_areas() < 0)
@@ -235,7 +235,7 @@ def exterior_of(rings: Rings, labels: NDArray[np.integer]) -> Ints:
 
 
 def region_polygons(
-    labels: NDArray[np.integer],
+    labels: LabelImage,
     step: tuple[float, float] = (1.0, 1.0),
     origin: tuple[float, float] = (0.0, 0.0),
 ) -> dict[int, list[Polygon]]:
@@ -244,7 +244,7 @@ def region_polygons(
     Parameters
     ----------
     labels : ndarray of int or bool, shape (y, x)
-        0 is background; labels may touch.
+        0 is background; labels may touch. Read by bands of rows, so `Regions.image` does.
     step, origin : (x, y)
         Level-0 px per raster pixel, and the level-0 place of the outer top-left corner.
 
@@ -256,9 +256,8 @@ def region_polygons(
         Exteriors have positive area with x right and y down, holes negative. Valid in the sense of
         OGC simple features: no ring meets itself, and two rings meet only in points.
     """
-    image = labels.view(np.uint8) if labels.dtype == bool else labels
-    rings = trace_rings(image)
-    owner = exterior_of(rings, image)
+    rings = trace_rings(labels)
+    owner = exterior_of(rings, labels)
     points = np.column_stack((rings.x, rings.y)) * np.array(step) + np.array(origin)
     polygons: dict[int, Polygon] = {}
     for ring in np.lexsort((owner != np.arange(len(owner)), owner)):

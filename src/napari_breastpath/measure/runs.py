@@ -6,15 +6,14 @@ follow exactly from them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 BAND_PIXELS = 1 << 22
-NOWHERE = -(1 << 62)
-EIGHT_CONNECTED = np.ones((3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,9 @@ class Runs:
     end: NDArray[np.int32]
     shape: tuple[int, int]
 
+    def __len__(self) -> int:
+        return len(self.label)
+
     @property
     def length(self) -> NDArray[np.int64]:
         """Pixels in each run."""
@@ -45,6 +47,66 @@ class Runs:
         first, last = np.searchsorted(self.row, (rows.start, rows.stop))
         return slice(int(first), int(last))
 
+    def take(self, which: NDArray[Any] | slice) -> Runs:
+        """Return some of the runs, chosen by index, mask or slice."""
+        parts = (self.label, self.row, self.start, self.end)
+        return _runs((part[which] for part in parts), self.shape)
+
+    def relabelled(self, label: NDArray[np.integer]) -> Runs:
+        """Return the same runs with other labels."""
+        return replace(self, label=label.astype(np.int32, copy=False))
+
+    def keys(self, row_shift: int = 0) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Return start and end as flat positions, rows two pixels further apart than wide.
+
+        Thus the neighbours of a border pixel lie in the padding and not in the next row.
+        """
+        begin = (self.row.astype(np.int64) + row_shift) * (self.shape[1] + 2) + 1
+        return begin + self.start, begin + self.end
+
+
+def _runs(columns: Iterable[NDArray[np.integer]], shape: tuple[int, int]) -> Runs:
+    label, row, start, end = (column.astype(np.int32, copy=False) for column in columns)
+    return Runs(label, row, start, end, shape)
+
+
+class LabelImage(Protocol):
+    """What can be read like a label image (y, x), by ranges of rows."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(height, width)."""
+
+    @property
+    def dtype(self) -> Any:
+        """Of what the rows hold."""
+
+    def __getitem__(self, rows: slice, /) -> NDArray[Any]:
+        """Return some rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaintedRuns:
+    """A label image, int32 (y, x), of which only the rows asked for are ever painted."""
+
+    runs: Runs
+    dtype = np.dtype(np.int32)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(height, width)."""
+        return self.runs.shape
+
+    def __getitem__(self, rows: slice) -> NDArray[np.int32]:
+        height, width = self.runs.shape
+        top, bottom, _ = rows.indices(height)
+        some = self.runs.take(self.runs.within(slice(top, bottom)))
+        edges = np.zeros((max(bottom - top, 0), width + 1), dtype=np.int32)
+        # Runs that touch end and begin in one place: both count.
+        np.add.at(edges, (some.row - top, some.start), some.label)
+        np.subtract.at(edges, (some.row - top, some.end), some.label)
+        return np.cumsum(edges, axis=1, dtype=np.int32, out=edges)[:, :-1]
+
 
 def row_bands(shape: tuple[int, int], pixels: int = BAND_PIXELS) -> Iterator[slice]:
     """Yield slices of rows that hold about `pixels` pixels each, from top to bottom."""
@@ -52,15 +114,6 @@ def row_bands(shape: tuple[int, int], pixels: int = BAND_PIXELS) -> Iterator[sli
     rows = max(1, pixels // max(1, width))
     for top in range(0, height, rows):
         yield slice(top, min(height, top + rows))
-
-
-def label_mask(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
-    """Return the 8-connected components of `mask`, numbered in raster order, and their count."""
-    from scipy import ndimage
-
-    labels = np.empty(mask.shape, dtype=np.int32)
-    count = ndimage.label(mask, structure=EIGHT_CONNECTED, output=labels) if mask.size else 0
-    return labels, int(count)
 
 
 def _changes(band: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -71,36 +124,101 @@ def _changes(band: NDArray[np.integer]) -> NDArray[np.bool_]:
     return change
 
 
-def _band_runs(
-    band: NDArray[np.integer], also: NDArray[np.integer] | None
-) -> tuple[NDArray[np.int32], ...]:
+def band_runs(band: NDArray[np.integer], top: int, height: int) -> Runs:
+    """Return the runs of some rows of a label image `height` rows high, the first of them `top`."""
     width = band.shape[1]
-    change = _changes(band) if also is None else _changes(band) | _changes(also)
-    begin = np.flatnonzero(change)
+    begin = np.flatnonzero(_changes(band))
     label = band.reshape(-1)[begin]
     length = np.diff(begin, append=band.size)
     kept = np.flatnonzero(label)
-    row, start = np.divmod(begin[kept], width)
-    parts = (label[kept], row, start, start + length[kept])
-    return tuple(part.astype(np.int32, copy=False) for part in parts)
+    row, start = np.divmod(begin[kept], max(width, 1))
+    return _runs((label[kept], row + top, start, start + length[kept]), (height, width))
 
 
-def label_runs(labels: NDArray[np.integer], also: NDArray[np.integer] | None = None) -> Runs:
-    """Return the runs of a label image.
+def joined(parts: list[Runs], shape: tuple[int, int]) -> Runs:
+    """Return the runs of bands, given from top to bottom, as those of the whole raster."""
+    empty = np.zeros(0, dtype=np.int32)
+    names = ("label", "row", "start", "end")
+    columns = ([empty, *(getattr(part, name) for part in parts)] for name in names)
+    return _runs(map(np.concatenate, columns), shape)
 
-    Parameters
+
+def label_runs(labels: LabelImage) -> Runs:
+    """Return the runs of a label image or mask (y, x): 0 is background; touching labels part."""
+    shape = (labels.shape[0], labels.shape[1])
+    bands = row_bands(shape)
+    return joined([band_runs(labels[rows], rows.start, shape[0]) for rows in bands], shape)
+
+
+def together(parts: Iterable[Runs]) -> Runs:
+    """Return the runs of rasters of one shape, at least one, in raster order."""
+    given = list(parts)
+    runs = joined(given, given[0].shape)
+    return runs if len(given) == 1 else runs.take(np.argsort(runs.keys()[0], kind="stable"))
+
+
+def enlarged(runs: Runs, factor: int, shape: tuple[int, int]) -> Runs:
+    """Return the runs of a raster made `factor` times finer, cut to `shape`."""
+    row = (runs.row[:, None] * factor + np.arange(factor)).reshape(-1)
+    label, start, end = (
+        column.repeat(factor) for column in (runs.label, runs.start * factor, runs.end * factor)
+    )
+    finer = _runs((label, row, start, np.minimum(end, shape[1])), shape)
+    inside = finer.take((row < shape[0]) & (start < shape[1]))
+    return inside.take(np.argsort(inside.row, kind="stable"))
+
+
+@dataclass(frozen=True, slots=True)
+class Components:
+    """The 8-connected components of a mask.
+
+    Attributes
     ----------
-    labels : ndarray of int, shape (y, x)
-        0 is background; touching labels are kept apart.
-    also : ndarray of int, shape (y, x), optional
-        Runs end where this one changes, too.
+    runs : Runs
+        Labelled by component, which are numbered in raster order of their first pixel.
+    count : int
+        How many there are.
+    pairs : ndarray of int64, shape (n, 3)
+        The run's pixels whose upper neighbour one column back, above, one column on is foreground.
     """
-    found: list[tuple[NDArray[np.int32], ...]] = [(np.zeros(0, dtype=np.int32),) * 4]
-    for rows in row_bands(labels.shape):
-        label, row, *columns = _band_runs(labels[rows], None if also is None else also[rows])
-        found.append((label, row + np.int32(rows.start), *columns))
-    label, row, start, end = (np.concatenate(column) for column in zip(*found, strict=True))
-    return Runs(label, row, start, end, (labels.shape[0], labels.shape[1]))
+
+    runs: Runs
+    count: int
+    pairs: NDArray[np.int64]
+
+
+def connected(runs: Runs) -> Components:
+    """Return the components that runs in raster order make up, whatever their labels."""
+    from napari_breastpath.measure import kernels
+
+    label, parent = np.empty_like(runs.label), np.arange(len(runs), dtype=np.int32)
+    pairs = np.zeros((len(runs), 3), dtype=np.int64)
+    kernels.link(runs.row, runs.start, runs.end, parent, pairs)
+    count = kernels.number(parent, label)
+    return Components(runs.relabelled(label), count, pairs)
+
+
+def touching(runs: Runs, others: Runs, reach: int = 0) -> NDArray[np.bool_]:
+    """Tell which runs share a pixel with `others`, or with those grown by `reach` 8-neighbours."""
+    found = np.zeros(len(runs), dtype=bool)
+    begin, stop = others.keys()
+    for shift in range(-reach, reach + 1):
+        start, end = runs.keys(shift)
+        before = np.searchsorted(stop, start - reach, side="right")
+        found |= np.searchsorted(begin, end + reach, side="left") > before
+    return found
+
+
+def overlaps(
+    runs: Runs, others: Runs
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return (run, other, pixels) of every pair of runs of two rasters that share pixels."""
+    (start, end), (begin, stop) = runs.keys(), others.keys()
+    first = np.searchsorted(stop, start, side="right")
+    number = np.searchsorted(begin, end, side="left") - first
+    run = np.repeat(np.arange(len(runs)), number)
+    other = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(number) - number, number)
+    return run, other, np.minimum(end[run], stop[other]) - np.maximum(start[run], begin[other])
 
 
 def sum_by_label(
@@ -110,16 +228,3 @@ def sum_by_label(
     total = np.zeros(count + 1, dtype=np.int64)
     np.add.at(total, label, values.astype(np.int64, copy=False))
     return total[1:]
-
-
-def foreground_before(runs: Runs, position: NDArray[np.int64], stride: int) -> NDArray[np.int64]:
-    """Return how many run pixels come before flat `position` = row · stride + column + 1.
-
-    `stride` is at least the raster's width + 2, so that the neighbours of a border pixel lie in the
-    padding and not in the next row.
-    """
-    start = runs.row.astype(np.int64) * stride + runs.start + 1
-    before = np.concatenate(([0], np.cumsum(runs.length)))
-    index = np.searchsorted(start, position, side="right")
-    last_end = np.concatenate(([NOWHERE], start + runs.length))[index]
-    return before[index] - np.maximum(last_end - position, 0)

@@ -2,46 +2,114 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.measure.runs import Runs, label_runs, row_bands, sum_by_label
+from napari_breastpath.measure.runs import Runs, overlaps, row_bands, sum_by_label, touching
 
 Floats: TypeAlias = NDArray[np.float64]
 
 
-def _inferred(band: NDArray[Any]) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return the values with 0 where never inferred, and where they were inferred."""
+@dataclass(frozen=True, slots=True)
+class RunValues:
+    """The probabilities along each of some runs.
+
+    Attributes
+    ----------
+    highest, total : ndarray of float64, shape (n,)
+        Maximum and sum over the inferred pixels, 0 where there are none.
+    seen : ndarray of int64, shape (n,)
+        Number of inferred pixels.
+    whole : float
+        Value that stands for probability 1.
+    """
+
+    highest: Floats
+    total: Floats
+    seen: NDArray[np.int64]
+    whole: float = 255.0
+
+    def take(self, which: NDArray[Any] | slice) -> RunValues:
+        """Return those of some of the runs."""
+        return RunValues(self.highest[which], self.total[which], self.seen[which], self.whole)
+
+
+def joined_values(parts: list[RunValues]) -> RunValues:
+    """Return the values of runs given in several parts."""
+    names = ("highest", "total", "seen")
+    highest, total, seen = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in names
+    )
+    return RunValues(highest, total, seen, parts[0].whole)
+
+
+def band_values(band: NDArray[Any], runs: Runs, top: int) -> RunValues:
+    """Return the probabilities along runs of a band of rows, the first of which is `top`.
+
+    Parameters
+    ----------
+    band : ndarray, shape (rows, x)
+        uint8: 1..255 as v/255, 0 never inferred. Floats: 0..1, NaN never inferred.
+    runs : Runs
+        Within the band, rows counted in the whole raster.
+    top : int
+    """
+    row = runs.row.astype(np.int64) - top
     if band.dtype == np.uint8:
-        return band.reshape(-1), band.reshape(-1) > 0
-    values = band.astype(np.float64).reshape(-1)
-    inferred = ~np.isnan(values)
-    return np.where(inferred, values, 0.0), inferred
+        return _stored_values(band, runs, row)
+    return _float_values(band.astype(np.float64), runs, row)
 
 
-def _per_run(operation: np.ufunc, flat: NDArray[Any], bounds: NDArray[np.int64], **kw: Any) -> Any:
+def _stored_values(band: NDArray[np.uint8], runs: Runs, row: NDArray[np.int64]) -> RunValues:
+    from napari_breastpath.measure import kernels
+
+    values = np.empty((len(runs), 3), dtype=np.int64)
+    kernels.stored_values(np.ascontiguousarray(band), row, runs.start, runs.end, values)
+    return RunValues(values[:, 0].astype(np.float64), values[:, 1].astype(np.float64), values[:, 2])
+
+
+def _float_values(band: Floats, runs: Runs, row: NDArray[np.int64]) -> RunValues:
+    if not len(runs):
+        return RunValues(np.zeros(0), np.zeros(0), np.zeros(0, np.int64), 1.0)
+    flat = band.reshape(-1)
+    inferred = ~np.isnan(flat)
+    values = np.where(inferred, flat, 0.0)
+    begin = row * band.shape[1]
+    bounds = np.column_stack((begin + runs.start, begin + runs.end)).reshape(-1)
+    highest, total = (_per_run(of, values, bounds) for of in (np.maximum, np.add))
+    return RunValues(highest, total, _per_run(np.add, inferred.astype(np.int64), bounds), 1.0)
+
+
+def _per_run(operation: np.ufunc, flat: NDArray[Any], bounds: NDArray[np.int64]) -> Any:
     """Apply `operation` over flat[bounds[0]:bounds[1]], flat[bounds[2]:bounds[3]], …"""
     inside = bounds[:-1] if bounds[-1] == flat.size else bounds
-    return operation.reduceat(flat, inside, **kw)[::2]
+    return operation.reduceat(flat, inside)[::2]
 
 
-def _bounds(runs: Runs, some: slice, rows: slice) -> NDArray[np.int64]:
-    offset = (runs.row[some].astype(np.int64) - rows.start) * runs.shape[1]
-    return np.column_stack((offset + runs.start[some], offset + runs.end[some])).reshape(-1)
+def run_values(probability: Any, runs: Runs) -> RunValues:
+    """Return the probabilities along all runs of a raster (y, x); read by rows, so zarr does."""
+    bands = [rows for rows in row_bands(runs.shape) if len(runs.take(runs.within(rows)))]
+    parts = [
+        band_values(np.asarray(probability[rows]), runs.take(runs.within(rows)), rows.start)
+        for rows in bands or [slice(0, 0)]
+    ]
+    return joined_values(parts)
 
 
-def probability_statistics(probability: Any, runs: Runs, count: int) -> tuple[Floats, Floats]:
+def probability_statistics(
+    values: RunValues, label: NDArray[np.integer], count: int
+) -> tuple[Floats, Floats]:
     """Return the maximum and mean probability of each label over its inferred pixels.
 
     Parameters
     ----------
-    probability : array_like, shape (y, x)
-        Read by rows, so a zarr array does. uint8: 1..255 as v/255, 0 never inferred. Floats: 0..1,
-        NaN never inferred.
-    runs : Runs
+    values : RunValues
+    label : ndarray of int, shape (n,)
+        Of the same runs.
     count : int
         Number of labels.
 
@@ -50,20 +118,11 @@ def probability_statistics(probability: Any, runs: Runs, count: int) -> tuple[Fl
     maximum, mean : ndarray of float64, shape (count,)
         NaN where no pixel was inferred.
     """
-    whole = 255.0 if probability.dtype == np.uint8 else 1.0
-    wide = np.int64 if whole == 255.0 else np.float64
     highest, total = np.zeros(count + 1), np.zeros(count + 1)
-    seen = np.zeros(count, dtype=np.int64)
-    for rows in row_bands(runs.shape):
-        some = runs.within(rows)
-        if some.start == some.stop:
-            continue
-        values, inferred = _inferred(np.asarray(probability[rows]))
-        label, bounds = runs.label[some], _bounds(runs, some, rows)
-        np.maximum.at(highest, label, _per_run(np.maximum, values, bounds).astype(np.float64))
-        np.add.at(total, label, _per_run(np.add, values, bounds, dtype=wide).astype(np.float64))
-        seen += sum_by_label(label, _per_run(np.add, inferred, bounds, dtype=np.int64), count)
-    return _over_seen(highest[1:] / whole, total[1:] / whole, seen)
+    np.maximum.at(highest, label, values.highest)
+    np.add.at(total, label, values.total)
+    seen = sum_by_label(label, values.seen, count)
+    return _over_seen(highest[1:] / values.whole, total[1:] / values.whole, seen)
 
 
 def _over_seen(highest: Floats, total: Floats, seen: NDArray[np.int64]) -> tuple[Floats, Floats]:
@@ -76,44 +135,33 @@ def _over_seen(highest: Floats, total: Floats, seen: NDArray[np.int64]) -> tuple
     return np.where(seen > 0, highest, np.nan), mean
 
 
-def main_piece(
-    labels: NDArray[np.int32], pieces: NDArray[np.integer], count: int
-) -> NDArray[np.int64]:
-    """Return the tissue piece that holds most of each label's pixels, 0 where none holds any."""
-    runs = label_runs(labels, also=pieces)
-    piece = pieces[runs.row, runs.start].astype(np.int64)
+def main_piece(runs: Runs, pieces: Runs, count: int) -> NDArray[np.int64]:
+    """Return the tissue piece that holds most of each label's pixels, 0 where none holds any.
+
+    Of pieces with equally many, the one with the lower number.
+    """
+    run, other, pixels = overlaps(runs, pieces)
     pairs, which = np.unique(
-        np.column_stack((runs.label, piece))[piece > 0], axis=0, return_inverse=True
+        np.column_stack((runs.label[run], pieces.label[other])), axis=0, return_inverse=True
     )
-    pixels = sum_by_label(which.reshape(-1) + 1, runs.length[piece > 0], len(pairs))
-    order = np.lexsort((-pairs[:, 1], pixels, pairs[:, 0]))
+    total = sum_by_label(which.reshape(-1) + 1, pixels, len(pairs))
+    order = np.lexsort((-pairs[:, 1], total, pairs[:, 0]))
     main = np.zeros(count + 1, dtype=np.int64)
     main[pairs[order, 0]] = pairs[order, 1]
     return main[1:]
 
 
-def flagged(labels: NDArray[np.int32], flag: NDArray[np.bool_], count: int) -> NDArray[np.bool_]:
-    """Tell which labels have a pixel in `flag`."""
+def flagged(runs: Runs, flag: Runs, count: int, reach: int = 0) -> NDArray[np.bool_]:
+    """Tell which labels have a pixel in `flag`, grown by `reach` 8-neighbours."""
     found = np.zeros(count + 1, dtype=bool)
-    for rows in row_bands(labels.shape):
-        found[labels[rows][flag[rows]]] = True
+    found[runs.label[touching(runs, flag, reach)]] = True
     return found[1:]
 
 
-def grown(flag: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return `flag` grown by its 8 neighbours."""
-    wide = flag.copy()
-    wide[:, 1:] |= flag[:, :-1]
-    wide[:, :-1] |= flag[:, 1:]
-    tall = wide.copy()
-    tall[1:] |= wide[:-1]
-    tall[:-1] |= wide[1:]
-    return tall
-
-
-def on_border(labels: NDArray[np.int32], count: int) -> NDArray[np.bool_]:
+def on_border(runs: Runs, count: int) -> NDArray[np.bool_]:
     """Tell which labels have a pixel in the first or last row or column."""
+    height, width = runs.shape
+    outer = (runs.row == 0) | (runs.row == height - 1) | (runs.start == 0) | (runs.end == width)
     found = np.zeros(count + 1, dtype=bool)
-    for line in (labels[:1], labels[-1:], labels[:, :1], labels[:, -1:]):
-        found[line] = True
+    found[runs.label[outer]] = True
     return found[1:]
