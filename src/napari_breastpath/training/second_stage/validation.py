@@ -1,0 +1,86 @@
+"""Cross validation by patient: every slide is predicted by a fit that never saw its patient."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_breastpath.core.errors import UsageError
+from napari_breastpath.training.second_stage.estimators import Make, scaled
+from napari_breastpath.training.second_stage.table import Samples
+
+Floats: TypeAlias = NDArray[np.float64]
+Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
+CALIBRATION_FOLDS = 3
+
+
+def patient_splits(samples: Samples, folds: int, seed: int = 0) -> list[Split]:
+    """Return (train, test) rows; no patient is on both sides, both kinds are spread evenly.
+
+    Raises
+    ------
+    UsageError
+        Fewer patients with or without metastasis than folds.
+    """
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    check_enough(samples, folds)
+    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    splits = splitter.split(samples.features, samples.metastasis, samples.patients)
+    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
+
+
+def check_enough(samples: Samples, folds: int) -> None:
+    """Refuse too few patients for `folds` folds of each kind."""
+    patients = np.array(samples.patients)
+    counts = [len(set(patients[samples.metastasis == kind])) for kind in (True, False)]
+    if min(counts) < folds or folds < 2:
+        cause = f"{counts[0]} patients with and {counts[1]} without metastasis"
+        advice = f"{folds} folds need at least {max(folds, 2)} of each: label more slides"
+        raise UsageError("fit-score", cause, advice + " or lower --folds")
+
+
+def fit_classifier(make: Make, samples: Samples, seed: int = 0) -> Any:
+    """Return a classifier whose probabilities are calibrated on patients it did not see.
+
+    Sigmoid calibration (Platt 1999) of cross-validated decisions, by patient; scaler, classifier
+    and calibration see nothing but `samples`.
+    """
+    from sklearn.calibration import CalibratedClassifierCV
+
+    patients = np.array(samples.patients)
+    fewest = min(len(set(patients[samples.metastasis == kind])) for kind in (True, False))
+    splits = patient_splits(samples, max(2, min(CALIBRATION_FOLDS, fewest)), seed)
+    model = CalibratedClassifierCV(scaled(make(seed)), method="sigmoid", cv=splits, ensemble=False)
+    return model.fit(samples.features, samples.metastasis.astype(int))
+
+
+def fit_regressor(make: Make, samples: Samples, seed: int = 0) -> Any:
+    """Return a regressor of log(1 + mm), fitted on the slides whose length is known."""
+    known = samples.subset(np.isfinite(samples.axis_mm))
+    return scaled(make(seed)).fit(known.features, np.log1p(known.axis_mm))
+
+
+def out_of_fold_probabilities(
+    make: Make, samples: Samples, splits: Sequence[Split], seed: int = 0
+) -> Floats:
+    """Return each slide's calibrated probability from the fit without its patient."""
+    found = np.full(len(samples.slides), np.nan)
+    for train, test in splits:
+        model = fit_classifier(make, samples.subset(train), seed)
+        found[test] = model.predict_proba(samples.features[test])[:, 1]
+    return found
+
+
+def out_of_fold_axes(
+    make: Make, samples: Samples, splits: Sequence[Split], seed: int = 0
+) -> Floats:
+    """Return each slide's log(1 + mm) from the fit without its patient."""
+    found = np.full(len(samples.slides), np.nan)
+    for train, test in splits:
+        model = fit_regressor(make, samples.subset(train), seed)
+        found[test] = model.predict(samples.features[test])
+    return found
