@@ -1,0 +1,114 @@
+"""The bare forward pass: engines side by side, and how near they come to the machine's arithmetic.
+
+Batches of 8 tiles of 256 px through an FPN with a ResNet-34 encoder, float32, by turns: OpenVINO,
+ONNX Runtime, PyTorch as it comes (eager) and channels-last. The limit is the FLOP/s of one large
+matrix product in the same turn; FLOPs of the network are counted by PyTorch.
+
+    python benchmarks/engines.py [--rounds 5] [--threads 2]
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+from whole_run import TILE, winner_like_model
+
+from napari_breastpath import load_model
+from napari_breastpath.models.graph import tile_network
+from napari_breastpath.models.predictor import make_predictor
+
+BATCH, SIDE = 8, 3072
+EAGER, CHANNELS_LAST = "torch eager", "torch channels-last"
+
+
+def main() -> None:
+    """Time every engine by turns and print medians and ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    with tempfile.TemporaryDirectory() as folder:
+        model = winner_like_model(Path(folder) / "model", 1.0)
+        passes = forward_passes(model, arguments.threads)
+        flops = count_flops(model)
+        seconds = by_turns(passes | {"matrix product": matrix_product()}, arguments.rounds)
+    report(seconds, flops)
+
+
+def forward_passes(model: Path, threads: int) -> dict[str, Callable[[], object]]:
+    """Return one function an engine, each a forward pass of the same batch."""
+    bundle, batch = load_model(model), tiles()
+    engines = {
+        name: make_predictor(bundle, "cpu", name, BATCH, threads)
+        for name in ("openvino", "onnxruntime")
+    }
+    eager = tile_network(bundle)
+    last = make_predictor(bundle, "cpu", "torch", BATCH, threads)
+
+    @torch.inference_mode()
+    def plain() -> object:
+        return eager(batch)
+
+    return {
+        **{name: lambda each=each: each.predict(batch) for name, each in engines.items()},
+        CHANNELS_LAST: lambda: last.predict(batch),
+        EAGER: plain,
+    }
+
+
+def tiles() -> torch.Tensor:
+    """Return a batch of noise, uint8 (N, h, w, 3)."""
+    return torch.randint(0, 256, (BATCH, TILE, TILE, 3), dtype=torch.uint8)
+
+
+def count_flops(model: Path) -> int:
+    """Return the floating-point operations of one forward pass of the batch."""
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        tile_network(load_model(model))(tiles())
+    return int(counter.get_total_flops())
+
+
+def matrix_product() -> Callable[[], object]:
+    """Return a large float32 matrix product."""
+    a, b = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
+    return lambda: a @ b
+
+
+def by_turns(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
+    """Return the seconds of every function in every round, after one warm-up."""
+    seconds: dict[str, list[float]] = {name: [] for name in functions}
+    for turn in range(rounds + 1):
+        for name, function in functions.items():
+            started = time.perf_counter()
+            function()
+            if turn:
+                seconds[name].append(time.perf_counter() - started)
+    return seconds
+
+
+def report(seconds: dict[str, list[float]], flops: int) -> None:
+    """Print ms a tile, share of the machine's FLOP/s and speed against PyTorch."""
+    peak = [2 * SIDE**3 / each for each in seconds.pop("matrix product")]
+    print(f"matrix product of {SIDE}²: {statistics.median(peak) / 1e9:.0f} GFLOP/s")
+    for name, each in seconds.items():
+        share = statistics.median(flops / s / p for s, p in zip(each, peak, strict=True))
+        eager, last = (
+            statistics.median(o / s for s, o in zip(each, seconds[other], strict=True))
+            for other in (EAGER, CHANNELS_LAST)
+        )
+        print(
+            f"{name}: {statistics.median(each) / BATCH * 1e3:.1f} ms a tile, {share:.2f} of the "
+            f"matrix product's FLOP/s, {eager:.2f}x eager, {last:.2f}x channels-last"
+        )
+
+
+if __name__ == "__main__":
+    main()
