@@ -41,10 +41,15 @@ def pyramid_lattices(lattice: Lattice, at_least: int = 1) -> tuple[Lattice, ...]
     return tuple(levels)
 
 
+def _even(values: UInt8Array) -> UInt8Array:
+    """Pad odd ends of the last two axes by 0."""
+    pad = [(0, 0)] * (values.ndim - 2) + [(0, n % 2) for n in values.shape[-2:]]
+    return np.pad(values, pad) if any(end for _, end in pad) else values
+
+
 def _pooled(values: UInt8Array) -> UInt8Array:
     """Return `values` (…, y, x) with 2 × 2 windows on a last axis, odd edges padded by 0."""
-    pad = [(0, 0)] * (values.ndim - 2) + [(0, n % 2) for n in values.shape[-2:]]
-    padded = np.pad(values, pad) if any(b for _, b in pad) else values
+    padded = _even(values)
     *lead, height, width = padded.shape
     windows = padded.reshape((*lead, height // 2, 2, width // 2, 2))
     pooled: UInt8Array = windows.swapaxes(-3, -2).reshape(*lead, height // 2, width // 2, 4)
@@ -62,7 +67,9 @@ def halve_mean(values: UInt8Array) -> UInt8Array:
 
 def halve_max(values: UInt8Array) -> UInt8Array:
     """Keep the largest label of 2 × 2 pixels, so that a small focus stays visible from afar."""
-    maximum: UInt8Array = _pooled(values).max(axis=-1)
+    padded = _even(values)
+    rows = np.maximum(padded[..., ::2, :], padded[..., 1::2, :])
+    maximum: UInt8Array = np.maximum(rows[..., ::2], rows[..., 1::2])
     return maximum
 
 
@@ -150,6 +157,7 @@ class MapStore:
 
     def __init__(self, path: Path, mode: str = "r+") -> None:
         self.path = path
+        self._labels: dict[str, Pyramid] = {}
         try:
             self._group = zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
             geometry: Any = self._group.attrs["breastpath"]
@@ -213,8 +221,10 @@ class MapStore:
 
     def label(self, name: str) -> Pyramid:
         """Return the pyramid of one label: `mask`, `edits` or `tissue`, uint8 (y, x)."""
-        with undamaged(self.path / "labels" / name):
-            return Pyramid(self._levels(f"labels/{name}"), halve_max)
+        if name not in self._labels:  # opening the arrays takes longer than reading a window
+            with undamaged(self.path / "labels" / name):
+                self._labels[name] = Pyramid(self._levels(f"labels/{name}"), halve_max)
+        return self._labels[name]
 
     @property
     def blocks(self) -> tuple[int, int]:
