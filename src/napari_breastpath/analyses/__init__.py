@@ -13,7 +13,7 @@ from napari_breastpath.analyses.request import Region, Request
 from napari_breastpath.analyses.tumour import Run, analyze_added_tissue, analyze_tumour
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.core.progress import ProgressCallback, ignore_progress
-from napari_breastpath.models import ModelBundle, load_model
+from napari_breastpath.models import ModelBundle, check_trusted, load_model
 from napari_breastpath.results import Result
 from napari_breastpath.slides import Slide, open_slide
 
@@ -125,6 +125,7 @@ def analyze_request(
     bundle = (
         model if isinstance(model, ModelBundle) else load_model(model or default_model(request))
     )
+    check_trusted(bundle)
     with nullcontext(slide) if isinstance(slide, Slide) else open_slide(slide) as opened:
         job = Run(opened, bundle, request, progress or ignore_progress, stop, started)
         return ANALYSES[request.analysis](job, Path(out), resume)

@@ -153,6 +153,8 @@ def fit_stain(
     warnings = [odd] if odd else []
     if request.stain in ("none", "staintools"):
         return None, warnings
+    if bundle.stain is None:
+        return None, [*warnings, f"stain not normalised: {bundle.name} names no stain of its own"]
     normalizer = target_normalizer(request.stain, bundle).fit_source(pixels)
     if normalizer.source_flag:
         warnings.append(f"stain not normalised: {normalizer.source_flag}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,10 @@ class Request:
     def _region_values(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         return np.concatenate([np.ravel(part) for part in self.region_record() or [0.0]])
 
+    def for_model(self, bundle: ModelBundle) -> Request:
+        """Return the request as it is run: a classifier's tiles lie side by side."""
+        return replace(self, overlap=0) if bundle.task == "classification" else self
+
     def settings(self) -> dict[str, Any]:
         """Return the part of the request that result.json's `settings` holds."""
         return asdict(self) | {"region": self.region_record(), "tissue": self.tissue_record()}
@@ -106,7 +110,7 @@ class Request:
 
 def check_same(result: Result, request: Request, slide: Slide, bundle: ModelBundle) -> None:
     """Raise `UsageError` naming the first thing in which an old result differs from a request."""
-    old, now = result.record, request.settings()
+    old, now = result.record, request.for_model(bundle).settings()
     pairs: list[tuple[str, Any, Any]] = [
         ("slide", old["slide"]["fingerprint"], slide.fingerprint),
         ("model", old["model"]["sha256"], bundle.sha256),

@@ -73,7 +73,9 @@ class Run:
         """The tiles of the slide at the model's µm/px."""
         bundle = self.bundle
         lattice = self.slide.lattice(bundle.mpp)
-        return Grid.over(lattice, bundle.tile_size, self.request.overlap, bundle.output_stride)
+        overlap = self.request.for_model(bundle).overlap
+        stride, margin = bundle.output_stride, bundle.margin
+        return Grid.over(lattice, bundle.tile_size, overlap, stride, margin)
 
     @property
     def factor(self) -> int:
@@ -185,7 +187,7 @@ def _open(job: Run, path: Path, resume: bool, warnings: list[str]) -> Result:
         "specimen": job.request.specimen,
         "model": model_record(bundle),
         "map_mpp": list(job.grid.map_lattice.mpp),
-        "settings": job.request.settings(),
+        "settings": job.request.for_model(bundle).settings(),
         "warnings": warnings,
         "software": software_versions(),
         "timing_s": {},

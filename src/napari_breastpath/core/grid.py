@@ -20,12 +20,15 @@ class Grid:
     tile, overlap : int
         Edge of a tile and what it shares with the next, in model input pixels; multiples of the
         output stride.
+    margin : int
+        Input pixels around a tile that are read with it.
     """
 
     lattice: Lattice
     map_lattice: Lattice
     tile: int
     overlap: int
+    margin: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.overlap < self.tile:
@@ -34,9 +37,11 @@ class Grid:
             raise ValueError(f"tile and overlap must be multiples of {self.output_stride} px")
 
     @classmethod
-    def over(cls, lattice: Lattice, tile: int, overlap: int, output_stride: int) -> Grid:
+    def over(
+        cls, lattice: Lattice, tile: int, overlap: int, output_stride: int, margin: int = 0
+    ) -> Grid:
         """Return the grid over a model input lattice."""
-        return cls(lattice, lattice.coarser(output_stride), tile, overlap)
+        return cls(lattice, lattice.coarser(output_stride), tile, overlap, margin)
 
     @property
     def output_stride(self) -> int:
@@ -61,9 +66,15 @@ class Grid:
         return rows, columns
 
     def box(self, row: int, column: int) -> Box:
-        """Return where a tile is read, in level-0 pixels."""
+        """Return where a tile lies, in level-0 pixels."""
         pitch = self.tile - self.overlap
         return self.lattice.box(row * pitch, column * pitch, self.tile, self.tile)
+
+    def read_box(self, row: int, column: int) -> Box:
+        """Return what is read for a tile, in level-0 pixels: the tile and its margin."""
+        pitch, edge = self.tile - self.overlap, self.tile + 2 * self.margin
+        corner = row * pitch - self.margin, column * pitch - self.margin
+        return self.lattice.box(*corner, edge, edge)
 
     def window(self, row: int, column: int) -> tuple[slice, slice]:
         """Return the map pixels (rows, columns) of a tile, clipped to the map."""

@@ -171,8 +171,8 @@ def _readers() -> int:
 
 
 def read_tile(slide: Slide, grid: Grid, index: Index) -> TileArray:
-    """Read one tile at the model's µm/px, uint8 (tile, tile, 3); white beyond the slide."""
-    box = grid.box(*index)
+    """Read one tile and its margin at the model's µm/px, uint8 (h, w, 3); white off the slide."""
+    box = grid.read_box(*index)
     return slide.read(box.x, box.y, box.width, box.height, mpp=grid.lattice.mpp)
 
 
@@ -215,8 +215,15 @@ def _infer(job: Job, batch: list[_Tile], outcome: Outcome) -> list[tuple[Index, 
             outcome.failures.append(
                 f"tile row {tile.index[0]}, column {tile.index[1]}: {tile.error}"
             )
-        results.append((tile.index, answer))
+        results.append((tile.index, None if answer is None else _as_map(job.grid, answer)))
     return results
+
+
+def _as_map(grid: Grid, answer: FloatArray) -> FloatArray:
+    """Return a tile's answer (c, y, x); what a classifier says of it holds for all its pixels."""
+    if answer.ndim == 3:
+        return answer
+    return np.broadcast_to(answer[:, None, None], (*answer.shape, grid.map_tile, grid.map_tile))
 
 
 def _predict(job: Job, pixels: TileArray, outcome: Outcome) -> Iterator[FloatArray]:

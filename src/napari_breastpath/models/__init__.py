@@ -22,6 +22,7 @@ from napari_breastpath.models.runtime import (
     choose_engine,
 )
 from napari_breastpath.models.saving import save_model
+from napari_breastpath.models.trust import check_trusted, is_trusted, trust_model
 
 __all__ = [
     "Architecture",
@@ -33,12 +34,15 @@ __all__ = [
     "Predictor",
     "StainTarget",
     "build_network",
+    "check_trusted",
     "choose_device",
     "choose_engine",
+    "is_trusted",
     "list_models",
     "load_model",
     "make_predictor",
     "models_folder",
     "save_model",
+    "trust_model",
     "verify_model",
 ]

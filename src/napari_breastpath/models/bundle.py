@@ -12,7 +12,10 @@ MANIFEST = "model.json"
 WEIGHTS = "model.safetensors"
 CARD = "README.md"
 TASKS = ("segmentation", "classification", "detection")
-LIBRARIES = ("smp", "torchvision", "timm")
+# tiatoolbox: networks of models/foreign/networks.py; torchscript and onnx: the file is the network.
+LIBRARIES = ("smp", "torchvision", "timm", "tiatoolbox", "torchscript", "onnx")
+PROGRAMS = ("torchscript", "onnx")
+OUTPUTS = ("logits", "probabilities")
 ROLES = ("background", "invasive", "in_situ", "tumour", "benign", "other")
 
 
@@ -39,7 +42,7 @@ class ClassInfo:
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """How to build the network: library (smp, torchvision, timm), class name, its arguments."""
+    """How to build the network: library (one of `LIBRARIES`), class name, its arguments."""
 
     library: str
     name: str
@@ -71,13 +74,23 @@ class ModelBundle:
     threshold : float
         Probability above which a one-class model's pixel is positive.
     sha256 : str
-        Of `model.safetensors`, lower-case hex.
+        Of the weights, lower-case hex.
     training_domain : dict or None
         Colour statistics of the training pixels (`preprocess.domain_statistics`).
     input : str
         Colour space that the network sees (`models.inputs.INPUTS`); tiles are given as RGB.
     temperature : float
         Logits are divided by it before sigmoid or softmax (Guo et al. 2017): calibration.
+    outputs : str
+        What the network gives: `logits` or `probabilities`.
+    margin : int
+        Input pixels around a tile that the network sees too, and whose answer is not used.
+    weights_name : str
+        File name of the weights in `folder`.
+    origin : str
+        Where somebody else's model comes from; empty for models of this project.
+    second_stage : dict or None
+        From heatmap features to a probability and a length (`models.second_stage`).
     """
 
     folder: Path
@@ -101,6 +114,28 @@ class ModelBundle:
     training_domain: dict[str, Any] | None = None
     input: str = "rgb"
     temperature: float = 1.0
+    outputs: str = "logits"
+    margin: int = 0
+    weights_name: str = WEIGHTS
+    origin: str = ""
+    second_stage: Mapping[str, Any] | None = None
+
+    @property
+    def format(self) -> str:
+        """What the weights are: `torchscript`, `onnx` (programs), `safetensors`, `state_dict`."""
+        if self.architecture.library in PROGRAMS:
+            return self.architecture.library
+        return "safetensors" if self.weights.suffix == ".safetensors" else "state_dict"
+
+    @property
+    def runs_code(self) -> bool:
+        """Its file holds a program, not only numbers: it runs only when it is trusted."""
+        return self.format in PROGRAMS
+
+    @property
+    def input_size(self) -> int:
+        """Height and width in pixels of what the network is given."""
+        return self.tile_size + 2 * self.margin
 
     @property
     def map_mpp(self) -> float:
@@ -109,8 +144,8 @@ class ModelBundle:
 
     @property
     def weights(self) -> Path:
-        """Path of the tensors."""
-        return self.folder / WEIGHTS
+        """Path of the tensors, or of the program."""
+        return self.folder / self.weights_name
 
     @property
     def card(self) -> Path:

@@ -23,8 +23,9 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
     """Return the whole way from tiles to probabilities as one module, in eval mode.
 
     uint8 (N, h, w, 3), in the model's input space → normalise → network → logits / temperature →
-    sigmoid (one class) or softmax → mean over `output_stride` squares →
-    float32 (N, C, h / stride, w / stride); (N, C) when it classifies.
+    sigmoid (one class) or softmax, unless it gives probabilities → the tile without its margin →
+    mean over `output_stride` squares → float32 (N, C, tile / stride, tile / stride); (N, C) when
+    it classifies.
     """
     import torch
 
@@ -42,13 +43,30 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
 
         def forward(self, tiles: torch.Tensor) -> torch.Tensor:
             pixels = tiles.permute(0, 3, 1, 2).float() * self.scale + self.shift
-            logits: torch.Tensor = self.network(pixels).float() / bundle.temperature
-            values = logits.sigmoid() if len(bundle.classes) == 1 else logits.softmax(dim=1)
-            if bundle.task == "classification" or bundle.output_stride == 1:
+            values = probabilities(self.network(pixels).float(), bundle)
+            if bundle.task == "classification":
+                return values
+            values = _without_margin(values, bundle.margin, bundle.tile_size)
+            if bundle.output_stride == 1:
                 return values
             return torch.nn.functional.avg_pool2d(values, bundle.output_stride)
 
     return TileNetwork().eval()
+
+
+def probabilities(answer: torch.Tensor, bundle: ModelBundle) -> torch.Tensor:
+    """Return a network's answer, (N, C, …), as probabilities of the bundle's classes."""
+    if bundle.outputs == "probabilities":
+        return answer
+    logits = answer / bundle.temperature
+    return logits.sigmoid() if len(bundle.classes) == 1 else logits.softmax(dim=1)
+
+
+def _without_margin(values: torch.Tensor, margin: int, tile: int) -> torch.Tensor:
+    """Return the middle (tile, tile) of maps that a margin surrounds; some networks cut it off."""
+    if not margin or values.shape[-1] == tile:
+        return values
+    return values[:, :, margin : margin + tile, margin : margin + tile]
 
 
 def onnx_graph(bundle: ModelBundle) -> bytes:
@@ -72,7 +90,8 @@ def _cache_path(bundle: ModelBundle) -> Path:
     import torch
 
     numbers = (*bundle.normalization.mean, *bundle.normalization.std, bundle.temperature)
-    transform = "-".join(f"{n:g}" for n in (bundle.tile_size, bundle.output_stride, *numbers))
+    sizes = (bundle.tile_size, bundle.margin, bundle.output_stride)
+    transform = "-".join(f"{n:g}" for n in (*sizes, *numbers))
     name = f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
     return cache_folder() / name
 
@@ -80,7 +99,7 @@ def _cache_path(bundle: ModelBundle) -> Path:
 def _export(bundle: ModelBundle) -> bytes:
     import torch
 
-    tiles = torch.zeros((2, bundle.tile_size, bundle.tile_size, 3), dtype=torch.uint8)
+    tiles = torch.zeros((2, bundle.input_size, bundle.input_size, 3), dtype=torch.uint8)
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings(), torch.no_grad():
         # The exporter that needs no further package announces its end; tracing warns of shapes.
         warnings.simplefilter("ignore")

@@ -13,9 +13,12 @@ from napari_breastpath.core.geometry import output_stride
 from napari_breastpath.models.bundle import (
     LIBRARIES,
     MANIFEST,
+    OUTPUTS,
+    PROGRAMS,
     ROLES,
     SCHEMA_VERSION,
     TASKS,
+    WEIGHTS,
     Architecture,
     ClassInfo,
     ModelBundle,
@@ -75,15 +78,17 @@ def parse_manifest(values: Mapping[str, Any], folder: Path) -> ModelBundle:
 
     field("schema_version", _one_of((SCHEMA_VERSION,)))
     mpp = field("mpp", _positive)
+    architecture = field("architecture", _architecture)
+    program = architecture.library in PROGRAMS
     return ModelBundle(
         folder=folder,
         name=field("name", _text),
         version=field("version", _text),
         task=field("task", _one_of(TASKS)),
-        architecture=field("architecture", _architecture),
+        architecture=architecture,
         classes=field("classes", _classes),
         mpp=mpp,
-        tile_size=field("tile_size", _tile_size),
+        tile_size=field("tile_size", _pixels if program else _tile_size),
         output_stride=field("output_stride", _one_of((output_stride(mpp),)), output_stride(mpp)),
         normalization=field("normalization", _normalization),
         stain=field("stain", _stain, None),
@@ -97,6 +102,11 @@ def parse_manifest(values: Mapping[str, Any], folder: Path) -> ModelBundle:
         training_domain=field("training_domain", _optional_object, None),
         input=field("input", _one_of(tuple(INPUTS)), RGB_INPUT),
         temperature=field("temperature", _positive, 1.0),
+        outputs=field("outputs", _one_of(OUTPUTS), *(() if program else (OUTPUTS[0],))),
+        margin=field("margin", _pixels_or_none, 0),
+        weights_name=architecture.name if program else field("weights", file_name, WEIGHTS),
+        origin=field("origin", str, ""),
+        second_stage=field("second_stage", _optional_object, None),
     )
 
 
@@ -134,7 +144,22 @@ def manifest_json(bundle: ModelBundle) -> str:
         "intended_use": bundle.intended_use,
         "sha256": bundle.sha256,
     }
+    values |= {name: value for name, value in _foreign(bundle).items() if value}
+    if bundle.second_stage is not None:
+        values["second_stage"] = dict(bundle.second_stage)
     return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def _foreign(bundle: ModelBundle) -> dict[str, Any]:
+    """Return what only other people's models have; what is as always is empty."""
+    named = bundle.weights_name not in (WEIGHTS, bundle.architecture.name)
+    odd = bundle.outputs != OUTPUTS[0] or bundle.architecture.library in PROGRAMS
+    return {
+        "outputs": odd and bundle.outputs,
+        "margin": bundle.margin,
+        "weights": named and bundle.weights_name,
+        "origin": bundle.origin,
+    }
 
 
 def _one_of(allowed: tuple[T, ...]) -> Callable[[Any], T]:
@@ -182,6 +207,24 @@ def _tile_size(value: Any) -> int:
     return value
 
 
+def _pixels(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
+        raise _Fault(f"must be a whole number of px, not {value!r}")
+    return value
+
+
+def _pixels_or_none(value: Any) -> int:
+    return 0 if value == 0 and not isinstance(value, bool) else _pixels(value)
+
+
+def file_name(value: Any) -> str:
+    """Return the name of a file in the bundle's own folder; nothing leads out of it."""
+    name = _text(value)
+    if name != Path(name).name or name in (".", "..") or set(name) & set("\\/:\0"):
+        raise _Fault(f"must be the name of a file in the bundle's folder, not {value!r}")
+    return name
+
+
 def _sha256(value: Any) -> str:
     if not isinstance(value, str) or len(value) != 64 or set(value) - set("0123456789abcdef"):
         raise _Fault("must be 64 lower-case hexadecimal digits")
@@ -190,7 +233,8 @@ def _sha256(value: Any) -> str:
 
 def _architecture(value: Any) -> Architecture:
     library = _one_of(LIBRARIES)(value["library"])
-    return Architecture(library, _text(value["name"]), dict(value.get("arguments", {})))
+    name = (file_name if library in PROGRAMS else _text)(value["name"])
+    return Architecture(library, name, dict(value.get("arguments", {})))
 
 
 def _classes(value: Any) -> tuple[ClassInfo, ...]:

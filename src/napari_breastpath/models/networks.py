@@ -1,38 +1,59 @@
-"""From a bundle to a network: architecture by name, weights from safetensors, nothing pickled."""
+"""From a bundle to a network: architecture by name, tensors into it, shapes checked before."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.errors import ModelError
 from napari_breastpath.models.bundle import Architecture, ModelBundle
+from napari_breastpath.models.unpickling import read_state_dict
 
 if TYPE_CHECKING:
     import torch
+
+FILE_ARGUMENTS = {"cache_dir", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay"}
 
 
 def build_network(bundle: ModelBundle) -> torch.nn.Module:
     """Return a bundle's network in eval mode, on the CPU, in float32.
 
-    It takes normalised float32 (N, 3, h, w) and gives logits: (N, C, h, w) when it segments,
-    (N, C) when it classifies.
+    It takes normalised float32 (N, 3, h, w) and gives what `bundle.outputs` says: (N, C, h, w)
+    when it segments, (N, C) when it classifies.
 
     Raises
     ------
     ModelError
-        Unknown architecture, unreadable weights, or tensors that do not fit.
+        Unknown architecture, unreadable weights, tensors that do not fit, or a program that is
+        not trusted.
     """
+    if bundle.runs_code:
+        from napari_breastpath.models.foreign.programs import load_program
+
+        return load_program(bundle)
+    network = empty_network(bundle.architecture, len(bundle.classes), bundle.folder)
+    tensors = read_tensors(bundle)
+    if bundle.architecture.library == "tiatoolbox":
+        from napari_breastpath.models.foreign.networks import used_tensors
+
+        tensors = used_tensors(bundle.architecture.name, tensors)
+    _fill(network, tensors, bundle)
+    return network.float().eval()
+
+
+def read_tensors(bundle: ModelBundle) -> dict[str, torch.Tensor]:
+    """Return the tensors of a bundle by name, from safetensors or a state dict."""
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    network = empty_network(bundle.architecture, len(bundle.classes), bundle.folder)
+    if bundle.format == "state_dict":
+        return read_state_dict(bundle.weights)
     try:
-        tensors = load_file(bundle.weights)
+        tensors: dict[str, torch.Tensor] = load_file(bundle.weights)
     except (OSError, SafetensorError) as error:
         cause = f"weights cannot be read ({error})"
         raise ModelError(bundle.weights, cause, "get the bundle again") from error
-    _fill(network, tensors, bundle)
-    return network.float().eval()
+    return tensors
 
 
 def empty_network(architecture: Architecture, classes: int, subject: object) -> torch.nn.Module:
@@ -44,14 +65,20 @@ def empty_network(architecture: Architecture, classes: int, subject: object) -> 
         `subject` names an architecture or arguments that its library does not know.
     """
     try:
-        if architecture.library == "smp":
-            return _smp(architecture, classes)
-        if architecture.library == "torchvision":
-            return _torchvision(architecture, classes)
-        return _timm(architecture, classes)
+        _check_local(architecture)
+        return _MAKERS[architecture.library](architecture, classes)
     except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
         cause = f"{architecture.library} cannot build {architecture.name} ({error})"
         raise ModelError(subject, cause, "correct `architecture` in model.json") from error
+
+
+def _check_local(architecture: Architecture) -> None:
+    """Refuse what would make a library fetch or read other files than the weights."""
+    words = [architecture.name, *architecture.arguments.values()]
+    if any(isinstance(word, str) and set(word) & set(":/\\") for word in words):
+        raise ValueError("names of places are not allowed")
+    if named := FILE_ARGUMENTS & set(architecture.arguments):
+        raise ValueError(f"the argument {min(named)} is not allowed")
 
 
 def _smp(architecture: Architecture, classes: int) -> torch.nn.Module:
@@ -73,6 +100,20 @@ def _timm(architecture: Architecture, classes: int) -> torch.nn.Module:
 
     arguments = dict(architecture.arguments) | {"pretrained": False, "num_classes": classes}
     return _module(timm.create_model(architecture.name, **arguments))
+
+
+def _tiatoolbox(architecture: Architecture, classes: int) -> torch.nn.Module:
+    from napari_breastpath.models.foreign.networks import published_network
+
+    return published_network(architecture.name, architecture.arguments, classes)
+
+
+_MAKERS: dict[str, Callable[[Architecture, int], torch.nn.Module]] = {
+    "smp": _smp,
+    "torchvision": _torchvision,
+    "timm": _timm,
+    "tiatoolbox": _tiatoolbox,
+}
 
 
 def _module(built: Any) -> torch.nn.Module:

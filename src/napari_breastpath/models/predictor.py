@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FloatArray: TypeAlias = NDArray[np.float32]
 Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
 CPU_BATCH, GPU_BATCH = 8, 32
+LARGE_TILE = 512
 # How PyTorch on the CPU, ONNX Runtime and OpenVINO say it.
 NO_MEMORY_WORDS = ("can't allocate memory", "failed to allocate memory", "bad_alloc")
 
@@ -128,11 +129,12 @@ def make_predictor(
     """
     import torch
 
-    place = device if isinstance(device, Device) else choose_device(device)
-    name, reason = choose_engine(engine, place)
+    place = device if isinstance(device, Device) else choose_device(_device_for(bundle, device))
+    name, reason = _engine_for(bundle, engine, place)
     threads = threads or torch.get_num_threads()
     try:
-        forward = _FORWARDS[name](bundle, place, threads)
+        make = _torch_forward if bundle.runs_code else _FORWARDS[name]
+        forward = make(bundle, place, threads)
     except (ImportError, RuntimeError) as error:
         forget_graph(bundle)
         if engine != "auto" or name == "torch":
@@ -140,9 +142,38 @@ def make_predictor(
             raise InferenceError(f"engine {name}", cause, "try --engine torch") from error
         reason = f"{name} refuses this network ({type(error).__name__})"
         name, forward = "torch", _torch_forward(bundle, place, threads)
-    size = batch_size or (CPU_BATCH if place.kind == "cpu" else GPU_BATCH)
+    size = batch_size or _batch_size(bundle, place)
     classes = len(bundle.classes)
     return Predictor(place, name, reason, size, threads, classes, forward, bundle.input)
+
+
+def _device_for(bundle: ModelBundle, wanted: str) -> str:
+    """Return the device to choose: an ONNX file runs on the CPU here."""
+    return "cpu" if bundle.format == "onnx" and wanted == "auto" else wanted
+
+
+def _engine_for(bundle: ModelBundle, wanted: str, device: Device) -> tuple[str, str]:
+    """Return (engine, reason); a program runs in the engine it was made for, and in no other.
+
+    Raises
+    ------
+    InferenceError
+        Another one is wanted, or it is not for this device.
+    """
+    if not bundle.runs_code:
+        return choose_engine(wanted, device)
+    own = "onnxruntime" if bundle.format == "onnx" else "torch"
+    if wanted not in ("auto", own):
+        cause = f"cannot run {bundle.name}, which is {bundle.format}"
+        raise InferenceError(f"engine {wanted}", cause, f"use --engine {own}")
+    choose_engine(own, device)
+    return own, f"the model is {bundle.format}"
+
+
+def _batch_size(bundle: ModelBundle, device: Device) -> int:
+    """Return tiles a batch: fewer of large tiles, as the memory they need grows with their area."""
+    usual = CPU_BATCH if device.kind == "cpu" else GPU_BATCH
+    return max(1, int(usual * min(1.0, (LARGE_TILE / bundle.input_size) ** 2)))
 
 
 def _torch_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
@@ -150,7 +181,7 @@ def _torch_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward
 
     # On the CPU too: convolutions of channels-last tensors skip a reordering in oneDNN.
     network = tile_network(bundle).to(memory_format=torch.channels_last).to(device.name)
-    half = device.kind == "cuda"
+    half = device.kind == "cuda" and not bundle.runs_code
     if device.kind == "cpu" and threads != torch.get_num_threads():
         torch.set_num_threads(threads)
 

@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from napari_breastpath.models.bundle import MANIFEST, WEIGHTS, ModelBundle
-from napari_breastpath.models.catalog import file_sha256
+from napari_breastpath.models.hashing import file_sha256
 from napari_breastpath.models.manifest import manifest_json
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Models that other people made: their formats, networks and places, all as a `ModelBundle`."""
