@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, Final
 
 from napari_breastpath.core.geometry import PixelSize
@@ -118,3 +119,20 @@ def setting(value: Any) -> str:
     if isinstance(value, list):
         return "(" + ", ".join(map(setting, value)) + ")"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def by(reader: str) -> str:
+    """Return `by NAME`, or that nobody gave one."""
+    return f"by {reader}" if reader else "by a reader without a name"
+
+
+def reviewed(review: Mapping[str, str]) -> str:
+    """Return who signed a result and when: `Reviewed by NAME on DATE`."""
+    return f"Reviewed {by(review['reader'])} on {review['time'][:10]}"
+
+
+def manual(regions: Mapping[str, Any]) -> str:
+    """Return who measured the manual extent, and the category it would give a node."""
+    category = regions.get("manual_category")
+    words = f", {category_title(category).lower()}" if category else ""
+    return f"{by(regions['manual_reader'])} on {regions['manual_time'][:10]}{words}"
