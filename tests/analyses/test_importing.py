@@ -18,6 +18,7 @@ from napari_breastpath.analyses.importing import import_file
 from napari_breastpath.cli import main
 from napari_breastpath.core.errors import AnnotationError, BreastPathError, ResultError, UsageError
 from napari_breastpath.core.geometry import Box, Lattice, PixelSize
+from napari_breastpath.edits import Corrections
 from napari_breastpath.exchange.export import export_result
 from napari_breastpath.results import Result, create_result, load_result
 from napari_breastpath.results.maps import DONE, ERASED
@@ -134,10 +135,24 @@ def test_edits_add_to_the_model_s_mask_and_to_earlier_edits(result: Result, tmp_
     expected[10:15, 10:15] = 0
     expected[40:45, 40:45] = expected[30:34, 60:64] = 1
     np.testing.assert_array_equal(label(result, "mask"), expected)
-    assert done.notes == ("the edits before it are kept in edits.bak-1.ome.zarr",)
-    before = result.path / "edits.bak-1.ome.zarr"
-    import_file(result, before)
-    assert label(result, "mask").sum() == 25
+    assert done.notes == ("undo in the viewer brings back the edits before it",)
+    hands = Corrections.open(result)
+    steps = [(e.tool, e.maker, e.detail["what"]) for e in hands.log]
+    assert steps == [("import", "hand", "edits")] * 2
+    assert result.record["edits"]["strokes"] == 2
+    hands.undo()
+    expected[10:15, 10:15] = 1
+    expected[30:34, 60:64] = 0
+    np.testing.assert_array_equal(label(result, "mask"), expected)
+
+
+def test_a_reviewed_result_takes_no_file(result: Result, tmp_path: Path) -> None:
+    Corrections.open(result, "A").note("review")
+    before, path = snapshot(result), write(tmp_path, (square(1, 1, 5, 5), "Tumor"))
+    for what in ("edits", "regions", "tissue"):
+        with pytest.raises(ResultError, match="was reviewed by A"):
+            import_file(result, path, what)
+    assert snapshot(result) == before
 
 
 def test_tissue_is_replaced_and_what_is_new_is_unread(result: Result, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,11 +21,13 @@ from napari_breastpath.analyses.preparing import (
     tissue_factor,
 )
 from napari_breastpath.core.errors import AnnotationError, ResultError, UsageError
+from napari_breastpath.edits import Change, Corrections
+from napari_breastpath.edits.entry import HAND, MACHINE
 from napari_breastpath.exchange.class_names import ClassNames
 from napari_breastpath.exchange.painting import Canvas, Painting, read_area, read_painting
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import ERASED
-from napari_breastpath.results.masks import Band, bands, measured_mask, row_slices, scored_channels
+from napari_breastpath.results.masks import row_slices, scored_channels
 
 UInt8Array = NDArray[np.uint8]
 EDITS, TISSUE, REGIONS = "edits", "tissue", "regions"
@@ -64,6 +65,7 @@ def import_file(
     path: str | Path,
     what: str | None = None,
     classes: Mapping[str, str] | None = None,
+    reader: str = "",
 ) -> Imported:
     """Bring a file into a result and measure it again.
 
@@ -83,6 +85,8 @@ def import_file(
     classes : mapping of str to str, optional
         Class name in the file → name of one of the model's classes, `erase` or `ignore`; for names
         that are not the model's own.
+    reader : str, by default ""
+        Name for the edit log.
 
     Returns
     -------
@@ -95,7 +99,7 @@ def import_file(
     UsageError
         A class is unknown, or nothing in the file is tumour and `what` was left out.
     ResultError
-        The result is not measured, or cannot be written.
+        The result is not measured, is reviewed, is being analysed, or cannot be written.
     """
     path, names = Path(path), ClassNames(result.classes, classes or {})
     if what not in (None, *WAYS):
@@ -103,12 +107,13 @@ def import_file(
     if result.status not in MEASURED:
         advice = "run `breastpath analyze` on its slide again"
         raise ResultError(result.path, f"its status is {result.status}", advice)
-    digest = _sha256(path)
+    digest, hands = _sha256(path), Corrections.open(result, reader)
+    hands.check_open()
     try:
         if what == TISSUE:
             done = _import_tissue(result, path, names)
         else:
-            done = _import_mask(result, path, names, what)
+            done = _import_mask(hands, path, digest, names, what)
         _record(result, path, digest, done)
         measure_result(result)
     except OSError as error:
@@ -118,16 +123,29 @@ def import_file(
     return done
 
 
-def _import_mask(result: Result, path: Path, names: ClassNames, what: str | None) -> Imported:
+def _import_mask(
+    hands: Corrections, path: Path, digest: str, names: ClassNames, what: str | None
+) -> Imported:
+    result = hands.result
     painting = read_painting(path, Canvas.of(result), names)
     if what is None:
         _check_tumour(path, painting, result)
-    edits = _merged(result, painting) if what == EDITS else _replacing(result, painting)
-    kept = _keep_edits(result)
-    _write_edits(result, edits)
-    notes = (*painting.notes, *([f"the edits before it are kept in {kept}"] if kept else []))
+    changes = (
+        _merging(painting, rows) if what == EDITS else _replacing(hands, painting, rows)
+        for rows in row_slices(result)
+    )
+    maker = HAND if painting.things == "areas" else MACHINE
+    detail = {"file": path.name, "sha256": digest, "what": what or REGIONS}
+    had_edits = _has_edits(result)
+    entry = hands.apply_all(changes, "import", maker=maker, detail=detail)
+    kept = ("undo in the viewer brings back the edits before it",) if entry and had_edits else ()
+    notes = (*painting.notes, *kept)
     pixels = int(np.count_nonzero(painting.raster))
     return Imported(what or REGIONS, painting.count, painting.things, pixels, notes)
+
+
+def _has_edits(result: Result) -> bool:
+    return bool(np.asarray(result.map.label("edits").levels[-1][:]).any())
 
 
 def _check_tumour(path: Path, painting: Painting, result: Result) -> None:
@@ -138,41 +156,18 @@ def _check_tumour(path: Path, painting: Painting, result: Result) -> None:
         raise UsageError(path, "holds nothing of a tumour class", advice)
 
 
-def _merged(result: Result, painting: Painting) -> UInt8Array:
-    """Return the edits with a painting over them."""
-    edits = np.asarray(result.map.label("edits").levels[0][:])
-    return np.where(painting.raster == 0, edits, painting.raster).astype(np.uint8)
+def _merging(painting: Painting, rows: slice) -> Change:
+    """Return a band of a painting, to be laid over the edits there are."""
+    values = painting.raster[rows]
+    return Change(rows.start, 0, values, values != 0)
 
 
-def _replacing(result: Result, painting: Painting) -> UInt8Array:
-    """Return the edits that make the mask equal to a painting."""
-    threshold = result.record["settings"]["threshold"]
-    edits = np.where(painting.raster == ERASED, 0, painting.raster).astype(np.uint8)
-    for band in bands(result):
-        untouched = Band(band.rows, band.heat, np.zeros_like(band.edits))
-        model = measured_mask(untouched, result.classes, threshold)
-        rows = edits[band.rows]
-        rows[(rows == 0) & (model != 0)] = ERASED
-    return edits
-
-
-def _keep_edits(result: Result) -> str | None:
-    """Copy edits that are about to change; return the copy's name, None where there are none."""
-    if not np.asarray(result.map.label("edits").levels[-1][:]).any():
-        return None
-    n = 1
-    while (backup := result.path / f"edits.bak-{n}.ome.zarr").exists():
-        n += 1
-    shutil.copytree(result.map.path / "labels" / "edits", backup)
-    return backup.name
-
-
-def _write_edits(result: Result, edits: UInt8Array) -> None:
-    label = result.map.label("edits")
-    for rows in row_slices(result):
-        label.write(rows.start, 0, edits[rows])
-    counts = result.record.get("edits", {})
-    result.save(edits=counts | {"pixels": int(np.count_nonzero(edits))})
+def _replacing(hands: Corrections, painting: Painting, rows: slice) -> Change:
+    """Return the edits of a band that make the mask equal to a painting."""
+    values = np.where(painting.raster[rows] == ERASED, 0, painting.raster[rows])
+    model = hands.model(rows, slice(None))
+    edits = np.where((values == 0) & (model != 0), ERASED, values).astype(np.uint8)
+    return Change(rows.start, 0, edits, np.ones(edits.shape, dtype=bool))
 
 
 def _import_tissue(result: Result, path: Path, names: ClassNames) -> Imported:

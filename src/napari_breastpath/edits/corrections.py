@@ -171,7 +171,7 @@ class Corrections:
         if maker not in MAKERS:
             raise ValueError(f"maker {maker!r}")
         with self._writing():
-            self._check_open()
+            self.check_open()
             blocks = (b for change in changes for b in changed_blocks(self.result, change))
             stored = self._journal.store(self._next, blocks)
             if stored is None:
@@ -206,7 +206,7 @@ class Corrections:
             raise ValueError(f"action {action!r}")
         with self._writing():
             if action != "reopen":
-                self._check_open()
+                self.check_open()
             return self._do(action, tool, seconds=seconds, detail=detail)
 
     def refresh(self) -> tuple[Entry, ...]:
@@ -254,7 +254,8 @@ class Corrections:
             rewrite_mask(self.result, self.threshold)
         self.result.log(f"edits: wrote the mask anew at threshold {self.threshold:g}")
 
-    def _check_open(self) -> None:
+    def check_open(self) -> None:
+        """Raise `ResultError` while the result is reviewed."""
         if (review := self._state.reviewed) is not None:
             who = review.reader or "someone without a name"
             cause = f"was reviewed by {who} on {review.time[:10]}"
@@ -265,7 +266,7 @@ class Corrections:
         return len(self._log) + 1
 
     def _step(self, action: str, steps: list[int]) -> Entry | None:
-        self._check_open()
+        self.check_open()
         if not steps:
             return None
         edit = self._log[steps[-1] - 1]
