@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.analyses.by_hand import hands_record
 from napari_breastpath.analyses.preparing import stored_tissue, tissue_factor
+from napari_breastpath.analyses.scoring import scored
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.edits import read_log, rewrite_mask
 from napari_breastpath.exchange.geojson import write_result_geojson
@@ -19,9 +20,9 @@ from napari_breastpath.measure import (
     find_regions,
     heatmap_features,
     merge_regions,
-    slide_score,
     summarise,
 )
+from napari_breastpath.models import ModelBundle
 from napari_breastpath.preprocess import tissue_pieces
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import written
@@ -62,7 +63,10 @@ class Rasters:
 
 
 def measure_result(
-    result: Result, threshold: float | None = None, specimen: str | None = None
+    result: Result,
+    threshold: float | None = None,
+    specimen: str | None = None,
+    model: ModelBundle | None = None,
 ) -> Result:
     """Measure a result from its map and edits, and write mask, tables, GeoJSON and record.
 
@@ -75,6 +79,8 @@ def measure_result(
         By default the one recorded; one-class models only.
     specimen : str, optional
         By default the one recorded.
+    model : ModelBundle, optional
+        The same network with another second stage to score with; by default the recorded bundle.
 
     Returns
     -------
@@ -84,7 +90,9 @@ def measure_result(
     Raises
     ------
     UsageError
-        A threshold was given and the model has several classes.
+        A threshold was given and the model has several classes; `model` is another network.
+    ModelError
+        The second stage was changed, or cannot be used here.
     """
     if threshold is not None and len(result.classes) > 1:
         raise UsageError(result.path, "its model has several classes", "leave out --threshold")
@@ -98,7 +106,7 @@ def measure_result(
         "specimen": specimen,
         "settings": result.record["settings"] | {"threshold": threshold, "specimen": specimen},
         **_areas(result, rasters),
-        "score": _scores(features),
+        **scored(result, features, model),
         **hands_record(
             log,
             summarise(regions.table, specimen, _roles(result)),
@@ -207,12 +215,6 @@ def _laid_out(result: Result, of_band: Callable[[Band], UInt8Array]) -> UInt8Arr
     for band in bands(result):
         heat[band.rows] = of_band(band)
     return heat
-
-
-def _scores(features: pd.DataFrame) -> dict[str, Any]:
-    rows = features.to_dict("index")
-    scores = {str(kind): slide_score({str(k): v for k, v in rows[kind].items()}) for kind in rows}
-    return {kind: {"name": s.name, "value": s.value} for kind, s in scores.items()}
 
 
 def _areas(result: Result, rasters: Rasters) -> dict[str, float]:

@@ -64,6 +64,13 @@ def _without_nan(value: Any) -> Any:
     return json.loads(json.dumps(dict(value)), parse_constant=lambda _: None)
 
 
+def second_stage_record(bundle: ModelBundle) -> dict[str, Any]:
+    """Return where a bundle lies, and the hashes of its second stage, empty where it has none."""
+    parts = bundle.second_stage or {}
+    hashes = {k: v["sha256"] for k, v in parts.items() if isinstance(v, dict) and "sha256" in v}
+    return {"folder": str(bundle.folder.resolve()), "second_stage": hashes}
+
+
 def model_record(bundle: ModelBundle) -> dict[str, Any]:
     """Return result.json's `model` object."""
     return {
@@ -83,4 +90,5 @@ def model_record(bundle: ModelBundle) -> dict[str, Any]:
             "licence": bundle.licence,
             "authors": list(bundle.authors),
         },
+        **second_stage_record(bundle),
     }
