@@ -22,6 +22,10 @@ from napari_breastpath.measure.features import (
     Score,
     heatmap_features,
     slide_score,
+    stored_features,
+    stored_score,
+    stored_sums,
+    sums_at,
 )
 from napari_breastpath.measure.outline import Polygon, region_polygons
 from napari_breastpath.measure.regions import (
@@ -55,5 +59,9 @@ __all__ = [
     "region_polygons",
     "region_table",
     "slide_score",
+    "stored_features",
+    "stored_score",
+    "stored_sums",
     "summarise",
+    "sums_at",
 ]

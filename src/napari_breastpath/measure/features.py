@@ -71,6 +71,27 @@ def _finest(probability: Any) -> NDArray[Any]:
     return np.concatenate([_block_sums(_band(probability, rows), SCALES[0]) for rows in bands])
 
 
+def stored_sums(heat: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Return the sums of 4 × 4 blocks of stored values (y, x), the edge padded with zeros."""
+    height, width = heat.shape
+    sums = np.zeros((-(-height // 4), -(-width // 4)), dtype=np.uint16)
+    for row in range(min(4, height)):
+        for column in range(min(4, width)):
+            part = heat[row::4, column::4]
+            sums[: part.shape[0], : part.shape[1]] += part
+    return sums.astype(np.int64)
+
+
+def sums_at(sums: NDArray[np.int64], scale: int) -> NDArray[np.int64]:
+    """Return the sums of scale × scale blocks (16, 64, 256), given those of 4 × 4."""
+    return _block_sums(sums, scale // SCALES[0])
+
+
+def stored_features(sums: NDArray[np.int64]) -> dict[str, float]:
+    """Return `heatmap_features` of a uint8 map, given its `stored_sums`."""
+    return _features(sums, 255, 0.0)
+
+
 def _longest_axis_px(mask: NDArray[np.bool_]) -> float:
     found = connected(label_runs(mask))
     area = region_areas(found.runs, found.count)
@@ -116,12 +137,20 @@ def heatmap_features(probability: Any, *, minimum_axis_px: float = 0) -> dict[st
     if len(probability.shape) != 2 or 0 in probability.shape:
         raise UsageError(f"probability of shape {probability.shape}", "no plane", "give (y, x)")
     whole = 255 if probability.dtype == np.uint8 else 1
-    sums = _finest(probability)
+    return _features(_finest(probability), whole, minimum_axis_px)
+
+
+def _features(sums: NDArray[Any], whole: int, minimum_axis_px: float) -> dict[str, float]:
     features: dict[str, float] = {}
     for scale, coarser in zip(SCALES, (*SCALES[1:], None), strict=True):
         features |= _at_scale(sums / (whole * scale**2), scale, minimum_axis_px)
         sums = _block_sums(sums, coarser // scale) if coarser else sums
     return features
+
+
+def stored_score(sums: NDArray[np.int64]) -> Score:
+    """Return the slide score of a uint8 map, given its sums of 16 × 16 blocks."""
+    return slide_score({"16_max": float((sums / (255 * 16**2)).max())})
 
 
 def slide_score(features: Mapping[str, float]) -> Score:
