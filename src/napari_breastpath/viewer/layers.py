@@ -207,15 +207,15 @@ def tissue_mask_layer(
 
 
 def _tissue() -> dict[str, Any]:
-    return {"name": "Tissue outline", **_label_look({1: ("tissue", TISSUE_RGB)})}
+    return {"name": "Tissue outline", **label_look({1: ("tissue", TISSUE_RGB)})}
 
 
 def _classes(result: Result) -> dict[str, Any]:
     named = {k: (c["name"], tuple(c["color"])) for k, c in enumerate(result.classes, start=1)}
-    return _label_look(named)
+    return label_look(named)
 
 
-def _label_look(named: dict[int, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
+def label_look(named: dict[int, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:
     """Return colours and names of label values; 0 and unnamed values are transparent."""
     import pandas as pd
     from napari.utils import DirectLabelColormap

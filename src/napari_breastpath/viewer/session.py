@@ -45,6 +45,8 @@ ROLES = (
     "slide",
     "probability",
     "mask",
+    "edit",
+    "model",
     "tissue",
     "caliper",
     "regions",
@@ -72,8 +74,8 @@ class Session:
     corrections : Corrections or None
         What hands do to the shown result; None before it is measured, or without a journal to
         write to (then `locked` says why).
-    locked : str
-        Why there are no corrections, one line.
+    locked : ResultError or None
+        Why there are no corrections of a measured result.
     region : object
         Id of the region that was gone to last, None before.
     hidden : list of Layer
@@ -114,7 +116,7 @@ class Session:
         self.slide: Slide | None = None
         self.result: Result | None = None
         self.corrections: Corrections | None = None
-        self.locked = ""
+        self.locked: ResultError | None = None
         self.region: Any = None
         self.hidden: list[Layer] = []
         self.visited_share: float | None = None
@@ -205,13 +207,13 @@ class Session:
         if self.corrections is not None and self.corrections.result.path == result.path:
             self.corrections.result = result
             return
-        self.corrections, self.locked = None, ""
+        self.corrections = self.locked = None
         if result.status not in MEASURED:
             return
         try:
             self.corrections = Corrections.open(result, reader_name())
         except ResultError as error:
-            self.locked = str(error)
+            self.locked = error
 
     def _show_layers(self, result: Result) -> None:
         self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
@@ -311,7 +313,7 @@ class Session:
 
     def _forget_result(self) -> None:
         self._live, self.region, self.hidden = None, None, []
-        self.corrections, self.locked = None, ""
+        self.corrections = self.locked = None
         if self.result is not None:
             self.result = None
             self.result_changed.emit(None)

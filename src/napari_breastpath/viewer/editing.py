@@ -1,0 +1,482 @@
+"""`Editor`: hands on the mask of the shown result, anywhere on the slide, with one undo.
+
+The brush paints in a bounded layer over the view (`EditCanvas`); each stroke goes to disk in the
+background, in order, with everything else that changes the mask, and is never lost.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, cast
+from weakref import ref
+
+from napari.utils.notifications import show_info
+from psygnal import Signal
+from superqt.utils import qdebounced
+
+from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
+from napari_breastpath.edits import Change, Corrections, Entry
+from napari_breastpath.viewer.dialogs import brief
+from napari_breastpath.viewer.edit_canvas import PAN, EditCanvas
+from napari_breastpath.viewer.edit_window import EditWindow, stroke_change, window_around
+from napari_breastpath.viewer.edit_words import MODE_TOOLS, steps_of, tool_title
+from napari_breastpath.viewer.in_order import InOrder
+from napari_breastpath.viewer.layers import tag
+from napari_breastpath.viewer.palette import paintable
+from napari_breastpath.viewer.preferences import reader_name
+from napari_breastpath.viewer.strokes import Stroke, Strokes, Written
+
+if TYPE_CHECKING:
+    from napari.layers import Labels, Layer
+
+    from napari_breastpath.results import Result
+    from napari_breastpath.viewer.session import Session
+
+MakeChange = Callable[[Corrections], Change | None]
+FOLLOW_MS = 120
+BRUSH_UM = 100.0
+UNDO_KEY, REDO_KEY = "Control-Z", "Control-Shift-Z"
+PAINT_KEYS = {"paint": ("2", "P"), "erase": ("1", "E"), "polygon": ("3",), "fill": ("4", "F")}
+"""napari's own keys of its Labels tools; on our read-only layers they open the edit layer."""
+
+
+class Editor:
+    """Corrects the mask that a session shows; `Editor.of(session)` gives it, always the same.
+
+    Attributes
+    ----------
+    canvas : EditCanvas
+        The layer under the brush.
+    value : int
+        Label value that is painted: class k, 0 erases.
+    said : Signal
+        Emitted with (one line, whether it is an error).
+    changed : Signal
+        Emitted when the window, the tool, the class, the brush or what can be undone changed.
+    """
+
+    said = Signal(str, bool)
+    changed = Signal()
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """Return the one of a session, made on first use."""
+        if cls not in session.companions:
+            session.companions[cls] = cls(session)
+        return cast(Self, session.companions[cls])
+
+    def __init__(self, session: Session) -> None:
+        self._session = ref(session)
+        self.canvas = EditCanvas(session, self._dress)
+        self.value, self._brush_um = 1, BRUSH_UM
+        self._queue, self._strokes = InOrder(), Strokes()
+        self._asked = 0
+        self._stale: EditWindow | None = None
+        self._began: float | None = None
+        self._pressed = False
+        self._follow_soon = qdebounced(self.follow, timeout=FOLLOW_MS)
+        camera = session.viewer.scene.camera.events
+        for event in (camera.center, camera.zoom, session.viewer.canvas.events.size):
+            event.connect(self._on_camera)
+        layers = session.viewer.layers
+        layers.events.inserted.connect(self._on_inserted)
+        layers.events.removed.connect(self._on_removed)
+        session.result_changed.connect(self._on_result)
+        session.measured.connect(self._on_measured)
+        for layer in layers:
+            self._bind(layer)
+
+    @property
+    def session(self) -> Session:
+        """The session; it outlives this."""
+        return self.canvas.session
+
+    # ------------------------------------------------------------------ the part under the brush
+    @property
+    def active(self) -> bool:
+        """Whether the edit layer is open."""
+        return self.canvas.layer is not None
+
+    @property
+    def tool(self) -> str:
+        """napari's mode of the edit layer: `paint`, `erase`, `polygon`, `fill` or `pan_zoom`."""
+        return self.canvas.mode
+
+    def ready(self) -> Corrections:
+        """Return what hands write to.
+
+        Raises
+        ------
+        UsageError, ResultError
+            There is nothing to correct, or it is reviewed: one line for the user.
+        """
+        session = self.session
+        if session.result is None:
+            raise UsageError("Correct", "there is no result", "run an analysis or open one")
+        if session.locked is not None:
+            raise session.locked
+        if session.corrections is None:
+            raise UsageError("Correct", "the result has no mask yet", "let the analysis finish")
+        review = session.corrections.state.reviewed
+        if review is not None:
+            cause = f"was reviewed by {review.reader or 'someone'} on {review.time[:10]}"
+            raise ResultError(session.result.path.name, cause, "reopen it to change it")
+        session.corrections.reader = reader_name()
+        return session.corrections
+
+    def start(self, mode: str = "paint") -> bool:
+        """Take one of napari's tools (a mode of Labels), opening the edit layer over the view.
+
+        Returns
+        -------
+        bool
+            False where that cannot be, which is said in one line.
+        """
+        return self._told(lambda: self._start(mode))
+
+    def _start(self, mode: str) -> None:
+        corrections = self.ready()
+        self.canvas.set_mode(mode)
+        seen = self.canvas.seen()
+        if seen is None:
+            raise UsageError("Correct", "the slide is out of view", "move it into view first")
+        if self.canvas.window is None or not self.canvas.window.holds(seen):
+            self._open(corrections, window_around(seen, corrections.result.lattice))
+        else:
+            self.canvas.resume()
+            self._select()
+        self.changed.emit()
+
+    def _select(self) -> None:
+        layers = self.session.viewer.layers
+        if self.canvas.layer is not None and layers.selection.active is not self.canvas.layer:
+            layers.selection.active = self.canvas.layer
+
+    def close(self) -> None:
+        """Put the brush away; strokes under way are still written."""
+        self.canvas.remove()
+        self.changed.emit()
+
+    def follow(self) -> None:
+        """Open the part that is in view now, if the edit layer is open on another."""
+        if self._session() is None or not self.active or self._pressed:
+            return
+        seen, window = self.canvas.seen(), self.canvas.window
+        if seen is None or window is None:
+            return
+        if window.holds(seen):
+            self.canvas.resume()
+            return
+        try:
+            corrections = self.ready()
+            self._open(corrections, window_around(seen, corrections.result.lattice))
+        except BreastPathError as error:
+            self.canvas.suspend()
+            self.say(brief(error), error=True)
+
+    def _open(self, corrections: Corrections, window: EditWindow) -> None:
+        """Read a window once all that was asked for before is on disk, and show it."""
+        asked = self._ask(
+            lambda: corrections.mask(window.rows, window.columns),
+            lambda mask: self._opened(corrections, window, mask, asked),
+        )
+
+    def _opened(self, corrections: Corrections, window: EditWindow, mask: Any, asked: int) -> None:
+        if corrections is not self.session.corrections or len(self._strokes):
+            return  # strokes that could not be written are on screen only: let them stay
+        if self._pressed:
+            self._follow_soon()
+            return
+        if asked != self._asked:  # strokes came after it was read
+            self._open(corrections, window)
+            return
+        self._stale = None
+        self.canvas.show(corrections, window, mask)
+        self.say("")
+        self.changed.emit()
+
+    # ------------------------------------------------------------------ the layer's own life
+    def _dress(self, layer: Labels) -> None:
+        layer.selected_label = self.value
+        layer.brush_size = self._brush_px()
+        layer.mouse_drag_callbacks.append(self._on_press)
+        layer.events.paint.connect(self._on_paint)
+        layer.events.mode.connect(self._on_mode)
+        layer.events.selected_label.connect(self._on_label)
+        layer.events.brush_size.connect(self._on_brush)
+
+    def _bind(self, layer: Layer) -> None:
+        """Bind undo and redo, and on read-only masks the keys of the tools."""
+        role = tag(layer).get("role")
+        if role not in ("mask", "regions", "edit"):
+            return
+        layer.bind_key(UNDO_KEY, lambda _: self.undo(), overwrite=True)
+        layer.bind_key(REDO_KEY, lambda _: self.redo(), overwrite=True)
+        if role == "edit":
+            return
+        for mode, keys in PAINT_KEYS.items():
+            for key in keys:
+                layer.bind_key(key, _starter(self, mode), overwrite=True)
+
+    def _on_inserted(self, event: Any) -> None:
+        self._bind(event.value)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self.canvas.layer:
+            self.canvas.forget()
+            self._began, self._pressed = None, False
+            self.changed.emit()
+
+    def _on_camera(self, event: Any = None) -> None:
+        if self.active:
+            self._follow_soon()
+
+    def _on_result(self, result: Result | None) -> None:
+        self._all_stale()
+        self.changed.emit()
+
+    def _on_measured(self, result: Result) -> None:
+        self._all_stale()
+
+    def _all_stale(self) -> None:
+        """Read the whole window anew: the threshold has moved, or a run has ended."""
+        if self.canvas.window is not None:
+            self._mark(self.canvas.window)
+
+    def _on_mode(self, event: Any = None) -> None:
+        canvas = self.canvas
+        if canvas.layer is None or canvas.moving or canvas.suspended:
+            return
+        canvas.mode, self._began = str(canvas.layer.mode), None
+        self.changed.emit()
+
+    def _on_label(self, event: Any = None) -> None:
+        """Keep to the model's classes: napari's keys count on without end."""
+        layer = self.canvas.layer
+        corrections = self.session.corrections
+        if layer is None or corrections is None:
+            return
+        if layer.selected_label in (0, *paintable(corrections.result.classes)):
+            self.value = layer.selected_label
+            self.changed.emit()
+        else:
+            layer.selected_label = self.value
+
+    def choose(self, value: int) -> None:
+        """Choose what is painted: class k, 0 erases."""
+        self.value = value
+        if self.canvas.layer is not None:
+            self.canvas.layer.selected_label = value
+        self.changed.emit()
+
+    # ------------------------------------------------------------------ the brush
+    @property
+    def brush_um(self) -> float:
+        """Diameter of the brush in µm (mean of both axes)."""
+        return self._brush_um
+
+    @brush_um.setter
+    def brush_um(self, value: float) -> None:
+        self._brush_um = value
+        if self.canvas.layer is not None:
+            self.canvas.layer.brush_size = self._brush_px()
+
+    def _pixel_um(self) -> float:
+        result = self.session.result
+        return float(sum(result.lattice.mpp) / 2) if result is not None else 1.0
+
+    def _brush_px(self) -> int:
+        return max(1, round(self._brush_um / self._pixel_um()))
+
+    def _on_brush(self, event: Any = None) -> None:
+        layer = self.canvas.layer
+        if layer is not None and layer.brush_size != self._brush_px():
+            self._brush_um = float(layer.brush_size * self._pixel_um())
+            self.changed.emit()
+
+    def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Take the time of a stroke, and let nothing be read anew while it is drawn."""
+        if self._began is None or self.tool != "polygon":
+            self._began = time.monotonic()
+        self._pressed = True
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._pressed = False
+        self._read_stale()
+        self._follow_soon()
+
+    def _on_paint(self, event: Any) -> None:
+        """Send a stroke to disk."""
+        window, corrections = self.canvas.window, self.session.corrections
+        change = stroke_change(event.value, window) if window is not None else None
+        if change is None or corrections is None:
+            return
+        began, self._began = self._began, None
+        seconds = time.monotonic() - began if began is not None else 0.0
+        erases = self.tool == "paint" and self.value == 0
+        tool = "eraser" if erases else MODE_TOOLS.get(self.tool, "brush")
+        self.stroke(change, tool, seconds)
+
+    def stroke(self, change: Change, tool: str, seconds: float = 0.0) -> None:
+        """Write what the edit layer shows already."""
+        self._strokes.add(Stroke(self.ready(), change, tool, seconds))
+        self._ask(self._writer(), self._on_written)
+
+    def _writer(self) -> Callable[[], Written]:
+        """Return what writes the strokes up to now, and none that come later."""
+        return partial(self._strokes.write, self._strokes.last)
+
+    # ------------------------------------------------------------------ what changes the mask
+    def apply(
+        self,
+        make_change: MakeChange,
+        tool: str,
+        maker: str = "machine",
+        seconds: float = 0.0,
+        detail: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Make a change in the background, after what was asked for before, and write it.
+
+        Parameters
+        ----------
+        make_change : callable
+            Called in the background thread with the `Corrections`; None for no change.
+        tool : str
+            Name for the log.
+        maker : {'machine', 'hand'}
+            Who decided on the pixels.
+        seconds : float
+            Of work at it.
+        detail : mapping, optional
+            For the log.
+
+        Returns
+        -------
+        bool
+            False where it cannot be, which is said in one line.
+        """
+
+        def work(corrections: Corrections) -> Entry | None:
+            change = make_change(corrections)
+            if change is None:
+                return None
+            return corrections.apply(change, tool, maker=maker, seconds=seconds, detail=detail)
+
+        return self._told(lambda: self._do(work, f"{tool_title(tool)}: nothing to change here"))
+
+    def undo(self) -> bool:
+        """Take back the last edit, whoever made it and wherever it was."""
+        return self._told(lambda: self._do(Corrections.undo, "Nothing to undo"))
+
+    def redo(self) -> bool:
+        """Do again what was undone last."""
+        return self._told(lambda: self._do(Corrections.redo, "Nothing to redo"))
+
+    def _do(self, work: Callable[[Corrections], Entry | None], nothing: str) -> None:
+        corrections, write = self.ready(), self._writer()
+
+        def in_order() -> tuple[Written, Entry | None]:
+            written = write()
+            if written.error is not None:
+                return written, None
+            return written, work(corrections)
+
+        def done(outcome: tuple[Written, Entry | None]) -> None:
+            written, entry = outcome
+            self._on_written(written)
+            if entry is not None:
+                self._after(corrections, entry, is_shown=False)
+            elif written.error is None:
+                self.say(nothing)
+
+        self._ask(in_order, done)
+
+    def _on_written(self, written: Written) -> None:
+        corrections = self.session.corrections
+        for entry in written.entries:
+            self._after(corrections, entry, is_shown=True)
+        for change in written.refused:
+            self._mark(EditWindow(change.row, change.column, *change.values.shape))
+        if written.error is not None:
+            self.say(f"{brief(written.error)} (kept, and written with the next one)", error=True)
+
+    def _after(self, corrections: Corrections | None, entry: Entry, is_shown: bool) -> None:
+        """Show what is on disk now, and let others follow."""
+        if corrections is None or corrections is not self.session.corrections:
+            return
+        if entry.window is not None and not is_shown:
+            self._mark(EditWindow(*entry.window))
+        self.session.edited.emit(entry)
+        self.say(steps_of(corrections.log).said(entry))
+        self.changed.emit()
+
+    # ------------------------------------------------------------------ in order
+    def _ask(self, work: Callable[[], Any], done: Callable[[Any], None]) -> int:
+        """Queue work; return its number."""
+        self._asked += 1
+
+        def tell(value: Any) -> None:
+            if self._session() is not None:
+                done(value)
+                self._read_stale()
+
+        def complain(line: str) -> None:
+            self.say(line, error=True)
+            self._read_stale()
+
+        self._queue.submit(work, tell, complain)
+        return self._asked
+
+    def _mark(self, window: EditWindow) -> None:
+        """Remember that a window of the map has changed under the edit layer."""
+        shared = self.canvas.window.shared(window) if self.canvas.window else None
+        if shared is not None:
+            self._stale = shared.around(self._stale)
+            self._read_stale()
+
+    def _read_stale(self) -> None:
+        """Read what has changed, once no stroke is under way."""
+        window, corrections = self._stale, self.session.corrections
+        if window is None or corrections is None or self._pressed or self._queue.waiting:
+            return
+        asked = self._ask(
+            lambda: corrections.mask(window.rows, window.columns),
+            lambda mask: self._paste(window, mask, asked),
+        )
+
+    def _paste(self, window: EditWindow, mask: Any, asked: int) -> None:
+        if asked == self._asked and not self._pressed and window == self._stale:
+            self._stale = None
+            self.canvas.paste(window, mask)
+
+    def drain(self, timeout_s: float = 60.0) -> bool:
+        """Wait until everything is on disk and on screen; True when it is."""
+        return self._queue.drain(timeout_s) and not len(self._strokes)
+
+    # ------------------------------------------------------------------ words
+    def say(self, text: str, error: bool = False) -> None:
+        """Say one line to whoever listens; an error that nobody hears is a notification."""
+        if error and not len(self.said):
+            show_info(text)
+        self.said.emit(text, error)
+
+    def _told(self, act: Callable[[], None]) -> bool:
+        try:
+            act()
+        except BreastPathError as error:
+            self.say(brief(error), error=True)
+            return False
+        return True
+
+
+def _starter(editor: Editor, mode: str) -> Callable[[Any], None]:
+    def start(_: Any) -> None:
+        editor.start(mode)
+
+    return start
+
+
+__all__ = ["PAN", "Editor"]
