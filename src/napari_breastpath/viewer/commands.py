@@ -162,3 +162,27 @@ def zoom_20(viewer: Viewer) -> None:
 def zoom_40(viewer: Viewer) -> None:
     """Zoom to 40×."""
     zoom(viewer, 40)
+
+
+def ruler(viewer: Viewer) -> None:
+    """Draw a ruler: two clicks or a drag."""
+    _draw(viewer, "ruler")
+
+
+def area(viewer: Viewer) -> None:
+    """Outline an area: freehand or corner by corner."""
+    _draw(viewer, "area")
+
+
+def _draw(viewer: Viewer, kind: str) -> None:
+    from napari_breastpath.viewer.pen import Pen
+
+    if not Pen.of(Session.of(viewer)).take(kind):
+        show_info("No slide is open.")
+
+
+def save_view(viewer: Viewer) -> None:
+    """Choose a file and write a picture of the view to it."""
+    from napari_breastpath.viewer.saving import choose_picture
+
+    choose_picture(viewer)

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
 
 def accompany(session: Session) -> None:
-    """Follow a session's camera; scripts without Qt have no timers and no eyes."""
+    """Follow a session's camera and keep its rulers; scripts without Qt have no timers for it."""
+    from napari_breastpath.viewer.rulers import Rulers
     from napari_breastpath.viewer.tracker import Tracker
 
     if QApplication.instance() is not None:
         Tracker.of(session)
+        Rulers.of(session)

@@ -27,6 +27,8 @@ KEYS: dict[str, Callable[..., Any]] = {
     "F5": commands.zoom_10,
     "F6": commands.zoom_20,
     "F7": commands.zoom_40,
+    "F8": commands.ruler,
+    "F9": commands.area,
 }
 
 
