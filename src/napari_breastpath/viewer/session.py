@@ -90,13 +90,16 @@ class Session:
         To be emitted with the `Result` after it was measured again; the mask is then read anew.
     edited : Signal
         To be emitted in the main thread with the `Entry` once an edit, undo or redo is on disk; the
-        mask is then read anew.
+        mask is then read anew. Notes (an extent, a review) come here, too, with no window.
+    numbers : Signal
+        Emitted with `Numbers` when they followed the threshold or an edit, before they are saved.
     """
 
     slide_changed = Signal(object)
     result_changed = Signal(object)
     measured = Signal(object)
     edited = Signal(object)
+    numbers = Signal(object)
     _sessions: ClassVar[WeakKeyDictionary[ViewerModel, Session]] = WeakKeyDictionary()
 
     @classmethod
