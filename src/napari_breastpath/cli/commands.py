@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_breastpath.cli import hands
 from napari_breastpath.cli.terminal import Reporter, complain, summary
 from napari_breastpath.cli.training import train
 from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError, unexpected
@@ -286,6 +287,8 @@ COMMANDS = {
     "report": report,
     "models": models,
     "train": train,
+    "log": hands.log,
+    "compare": hands.compare,
     "doctor": doctor,
     "demo": demo,
     "view": view,

@@ -180,6 +180,24 @@ def _report(
     add("--out", type=Path, metavar="DIR", help=where)
 
 
+def _log(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    parser = _add(commands, common, "log", "Say who corrected what in a result, and when.")
+    parser.add_argument("result", type=Path, metavar="RESULT")
+    parser.add_argument("--json", action="store_true", help="one JSON line per entry")
+
+
+def _compare(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    text = "Compare two readers' corrections of one slide."
+    parser = _add(commands, common, "compare", text)
+    parser.add_argument("a", type=Path, metavar="RESULT_A")
+    parser.add_argument("b", type=Path, metavar="RESULT_B")
+    parser.add_argument("--json", action="store_true", help="everything, as JSON")
+
+
 def _models(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -229,6 +247,8 @@ _ADDERS = (
     _report,
     _models,
     _train,
+    _log,
+    _compare,
     _doctor,
     _demo,
     _view,
