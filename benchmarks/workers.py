@@ -1,0 +1,91 @@
+"""Two single-threaded Dask workers on eight slides against one, and the overhead per slide.
+
+Both clusters are local processes, started before the clock; the slides are the packaged sample.
+The overhead is what `run_on_cluster` with one worker takes beyond the runs' own recorded times.
+
+    python benchmarks/workers.py [--slides 8] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from distributed import LocalCluster
+
+from napari_breastpath.analyses import Request
+from napari_breastpath.batch import Done, Task, run_on_cluster, run_task
+from napari_breastpath.sample import sample_slide_path
+
+
+def main() -> None:
+    """Run the slides on one and on two workers by turns, and once here; print ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--slides", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        slides = [copied(folder, k) for k in range(arguments.slides)]
+        rounds = [one_round(slides, folder / str(k)) for k in range(arguments.rounds)]
+    faster, overhead = zip(*rounds, strict=True)
+    print(f"two workers: {statistics.median(faster):.2f}x one (rounds: {listed(faster)})")
+    print(f"overhead: {statistics.median(overhead):.2f} s a slide (rounds: {listed(overhead)})")
+
+
+def listed(values: Sequence[float]) -> str:
+    """Return numbers with two digits."""
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
+def copied(folder: Path, number: int) -> Path:
+    """Return a copy of the sample slide under a name of its own."""
+    return Path(shutil.copy(sample_slide_path(), folder / f"slide-{number}.tif"))
+
+
+def one_round(slides: list[Path], out: Path) -> tuple[float, float]:
+    """Return how many times faster two workers are, and one worker's overhead in s per slide."""
+    one, two = (on_cluster(slides, out / f"{workers}", workers) for workers in (1, 2))
+    here = in_this_process(slides, out / "here")
+    return one / two, (one - here) / len(slides)
+
+
+def tasks(slides: list[Path], out: Path) -> list[Task]:
+    """Return one task a slide, each with one thread."""
+    return [Task(slide, out, Request(threads=1)) for slide in slides]
+
+
+def on_cluster(slides: list[Path], out: Path, workers: int) -> float:
+    """Return the seconds of the slides on running, warm workers."""
+    options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
+    with LocalCluster(**options) as cluster:
+        address = cluster.scheduler_address
+        everyone = tasks(slides[:workers] * 2, out / "warm-up")
+        done(list(run_on_cluster(everyone[:workers], scheduler=address)))
+        started = time.perf_counter()
+        done(list(run_on_cluster(tasks(slides, out), scheduler=address)))
+        return time.perf_counter() - started
+
+
+def in_this_process(slides: list[Path], out: Path) -> float:
+    """Return the seconds of the slides one after the other, warm."""
+    done([run_task(tasks(slides, out / "warm-up")[0])])
+    started = time.perf_counter()
+    done([run_task(task) for task in tasks(slides, out)])
+    return time.perf_counter() - started
+
+
+def done(answers: list[Done]) -> None:
+    """Stop where a slide was not analysed."""
+    for answer in answers:
+        if answer.error is not None:
+            raise answer.error
+
+
+if __name__ == "__main__":
+    main()
