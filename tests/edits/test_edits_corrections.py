@@ -187,7 +187,7 @@ acts = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(acts, max_size=12), st.sampled_from([(97, 83), (64, 128), (1, 7)]))
 def test_edit_undo_redo_reopen_equal_a_plain_model(sequence: list, shape: tuple) -> None:
     with tempfile.TemporaryDirectory() as folder:

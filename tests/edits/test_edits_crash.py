@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from edits_results import check_on_disk, make_result, opened, square
 
@@ -112,6 +113,22 @@ def test_a_log_cut_at_any_byte_loses_its_last_line_only(result: Result, tmp_path
         assert [(e.number, e.reader) for e in read_log(copy)] == [(1, ""), (2, "B")]
         torn = "cut short" in (copy.path / "run.log").read_text() if size > first else True
         assert torn
+
+
+def test_after_a_power_cut_the_last_minutes_are_applied_again(result: Result) -> None:
+    opened(result).apply(square(40, 50, 60, 60, ERASED), "eraser")
+    label = result.map.label("edits")
+    label.write(0, 0, np.zeros(SHAPE, np.uint8))  # never came to the disk
+    opened(result)
+    assert not label.levels[0][:].any(), "what is marked as applied is left alone"
+    marker = result.path / "journal" / "applied.json"
+    os.utime(marker, (0, psutil.boot_time() - 5))
+    opened(result)
+    check_on_disk(result, states()[2])
+    assert "applied 1 to 2 of the journal again" in (result.path / "run.log").read_text()
+    before = marker.stat().st_mtime_ns
+    opened(result)
+    assert marker.stat().st_mtime_ns == before
 
 
 DAMAGE = {

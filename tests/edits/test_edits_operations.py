@@ -20,7 +20,7 @@ masks = st.integers(0, 2**32 - 1).map(
     )
 )
 mpps = st.sampled_from(MPPS)
-lengths_um = st.floats(0.1, 20)
+lengths_um = st.integers(10, 2000).map(lambda hundredths: hundredths / 100)  # ties are exact
 coordinates = st.tuples(st.floats(-4, 27), st.floats(-4, 35))
 
 

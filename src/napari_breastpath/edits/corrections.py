@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,11 @@ from napari_breastpath.edits.entry import (
     Change,
     Entry,
     UInt8Array,
-    Window,
 )
-from napari_breastpath.edits.journal import RESTORE, Journal, Marker
+from napari_breastpath.edits.history import History
+from napari_breastpath.edits.journal import Stored
 from napari_breastpath.edits.pixels import band_of, changed_blocks, model_of, put_block
-from napari_breastpath.edits.state import HandState, Steps, hands_summary
+from napari_breastpath.edits.state import HandState, hands_summary
 from napari_breastpath.edits.stored_mask import rewrite_mask
 from napari_breastpath.results import Result
 from napari_breastpath.results.lock import locked
@@ -41,19 +41,12 @@ class Corrections:
     ----------
     result : Result
     reader : str, by default ""
-        Name that goes with what is done from now on.
-
-    Attributes
-    ----------
-    result : Result
-    reader : str
+        Name that goes with what is done from now on; can be set.
     """
 
     def __init__(self, result: Result, reader: str = "") -> None:
         self.result, self.reader = result, reader
-        self._journal, self._lock = Journal(result), threading.RLock()
-        self._log: list[Entry] = []
-        self._steps, self._state = Steps(), HandState()
+        self._history, self._lock = History(result), threading.RLock()
         self._threshold: float | None = None
 
     @classmethod
@@ -67,9 +60,11 @@ class Corrections:
         """
         corrections = cls(result, reader)
         corrections.refresh()
-        if corrections._waiting:
+        if corrections._history.waiting():
             with corrections._writing():
                 pass
+        with suppress(ResultError):  # what cannot be written now was not being written
+            corrections._settle()
         corrections._mend_mask()
         return corrections
 
@@ -88,22 +83,22 @@ class Corrections:
     @property
     def log(self) -> tuple[Entry, ...]:
         """Everything that was done, oldest first."""
-        return tuple(self._log)
+        return tuple(self._history.entries)
 
     @property
     def state(self) -> HandState:
         """Extent, rulers and review as they are now."""
-        return self._state
+        return self._history.state
 
     @property
     def can_undo(self) -> bool:
         """Whether an edit is in force and the result is not reviewed."""
-        return bool(self._steps.done) and self._state.reviewed is None
+        return bool(self._history.steps.done) and self.state.reviewed is None
 
     @property
     def can_redo(self) -> bool:
         """Whether the last thing done to pixels was an undo and the result is not reviewed."""
-        return bool(self._steps.undone) and self._state.reviewed is None
+        return bool(self._history.steps.undone) and self.state.reviewed is None
 
     def mask(self, rows: slice, columns: slice) -> UInt8Array:
         """Return the corrected mask of a window of the map: 0 nothing, k class k."""
@@ -172,21 +167,21 @@ class Corrections:
             raise ValueError(f"maker {maker!r}")
         with self._writing():
             self.check_open()
-            blocks = (b for change in changes for b in changed_blocks(self.result, change))
-            stored = self._journal.store(self._next, blocks)
+            blocks = chain.from_iterable(changed_blocks(self.result, each) for each in changes)
+            stored = self._history.journal.store(self._history.next, blocks)
             if stored is None:
                 return None
-            return self._do(EDIT, tool, maker, seconds, stored.pixels, stored.window, detail=detail)
+            return self._do(EDIT, tool, maker, seconds, stored=stored, detail=detail)
 
     def undo(self) -> Entry | None:
         """Take back the last edit in force, whoever made it; None when there is none."""
         with self._writing():
-            return self._step(UNDO, self._steps.done)
+            return self._step(UNDO, self._history.steps.done)
 
     def redo(self) -> Entry | None:
         """Do again what was undone last; None when nothing was, or edits came after it."""
         with self._writing():
-            return self._step(REDO, self._steps.undone)
+            return self._step(REDO, self._history.steps.undone)
 
     def note(
         self,
@@ -212,68 +207,60 @@ class Corrections:
     def refresh(self) -> tuple[Entry, ...]:
         """Read what other programs did to the result since; return it."""
         with self._lock:
-            new = self._journal.news()
-            for entry in new:
-                self._take(entry)
-            return tuple(new)
+            return self._history.read()
+
+    def check_open(self) -> None:
+        """Raise `ResultError` while the result is reviewed."""
+        self._history.check_open()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Have the result alone, with everything of the log applied."""
         path = self.result.path
-        with self._lock, _told(path), self._journal.alone(), locked(path) as mine:
+        with self._lock, _told(path), self._history.journal.alone(), locked(path) as mine:
             if not mine:
                 raise ResultError(path, "a run is at work on it", "wait until it is done")
             self.refresh()
             self._replay()
             yield
 
-    @property
-    def _waiting(self) -> list[Entry]:
-        """What the log has and the map has not."""
-        marker = self._journal.marker
-        return self._log[marker.applied if marker else 0 :]
-
     def _replay(self) -> None:
-        """Apply what waits, in order; cut off a line that was not finished."""
-        if self._journal.drop_torn_line():
+        """Cut off a line that was not finished, and apply what waits, in order."""
+        if self._history.journal.drop_torn_line():
             self.result.log("edits: left out the last line of the journal, which was cut short")
-        if not (waiting := self._waiting):
-            return
-        for entry in waiting:
+        self._put_all(self._history.waiting(), "after an interruption")
+
+    def _settle(self) -> None:
+        """Apply the last entries again where the machine stopped soon after them."""
+        if self._history.doubtful():
+            with self._writing():
+                self._put_all(self._history.doubtful(), "again, since the machine was restarted")
+
+    def _put_all(self, entries: list[Entry], why: str) -> None:
+        for entry in entries:
             self._put(entry)
-        numbers = f"{waiting[0].number} to {waiting[-1].number}"
-        self.result.log(f"edits: applied {numbers} of the journal after an interruption")
+        if entries:
+            numbers = f"{entries[0].number} to {entries[-1].number}"
+            self.result.log(f"edits: applied {numbers} of the journal {why}")
 
     def _mend_mask(self) -> None:
         """Bring the mask to the record's threshold where a crash left it at others."""
-        marker = self._journal.marker
+        marker = self._history.journal.marker
         if marker is None or (marker.is_whole and marker.threshold == self.threshold):
             return
         with _told(self.result.path):
             rewrite_mask(self.result, self.threshold)
         self.result.log(f"edits: wrote the mask anew at threshold {self.threshold:g}")
 
-    def check_open(self) -> None:
-        """Raise `ResultError` while the result is reviewed."""
-        if (review := self._state.reviewed) is not None:
-            who = review.reader or "someone without a name"
-            cause = f"was reviewed by {who} on {review.time[:10]}"
-            raise ResultError(self.result.path, cause, "reopen it to change it")
-
-    @property
-    def _next(self) -> int:
-        return len(self._log) + 1
-
     def _step(self, action: str, steps: list[int]) -> Entry | None:
         self.check_open()
         if not steps:
             return None
-        edit = self._log[steps[-1] - 1]
-        self._journal.check(edit.number)
-        return self._do(
-            action, maker=edit.maker, pixels=edit.pixels, window=edit.window, of=edit.number
-        )
+        edit = self._history.entries[steps[-1] - 1]
+        self._history.journal.check(edit.number)
+        assert edit.window is not None
+        stored = Stored(edit.pixels, edit.window)
+        return self._do(action, maker=edit.maker, stored=stored, of=edit.number)
 
     def _do(
         self,
@@ -281,47 +268,25 @@ class Corrections:
         tool: str = "",
         maker: str = HAND,
         seconds: float = 0.0,
-        pixels: int = 0,
-        window: Window | None = None,
+        stored: Stored | None = None,
         of: int | None = None,
         detail: Mapping[str, Any] | None = None,
     ) -> Entry:
         """Log an entry, then apply it."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        head = (self._next, action, tool, maker, self.reader, now, float(seconds))
-        entry = Entry(*head, pixels, window, of, dict(detail or {}))
-        try:
-            self._state.after(entry)
-        except (KeyError, TypeError, ValueError) as error:
-            cause = f"{action}: incomplete ({error})"
-            raise ResultError(self.result.path, cause, "give all of it") from error
-        entry = self._journal.append(entry)
-        self._take(entry)
+        head = (self._history.next, action, tool, maker, self.reader, now, float(seconds))
+        pixels, window = (stored.pixels, stored.window) if stored else (0, None)
+        entry = self._history.add(Entry(*head, pixels, window, of, dict(detail or {})))
         self._put(entry)
         return entry
 
-    def _take(self, entry: Entry) -> None:
-        """Bring an entry into what is known."""
-        try:
-            if entry.number != self._next:
-                raise ValueError(f"{entry.number} comes after {len(self._log)}")
-            self._state = self._state.after(entry)
-            self._steps.take(entry)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            cause = f"entry {entry.number} does not belong there ({error})"
-            raise ResultError(self._journal.path, cause, RESTORE) from error
-        self._log.append(entry)
-
     def _put(self, entry: Entry) -> None:
         """Bring an entry's pixels into the map, and mark it as applied."""
-        recorded = float(self.result.record["settings"]["threshold"])
-        marker = self._journal.marker or Marker(threshold=recorded)
         if entry.pixels:
-            for block in self._journal.blocks(entry.of or entry.number):
+            for block in self._history.journal.blocks(entry.of or entry.number):
                 put_block(self.result, block, self.threshold, back=entry.action == UNDO)
-            if marker.threshold != self.threshold:
-                marker = replace(marker, threshold=None)
-        self._journal.mark(replace(marker, applied=entry.number))
+        recorded = float(self.result.record["settings"]["threshold"])
+        self._history.mark(entry, recorded, self.threshold)
 
 
 @contextmanager
@@ -330,5 +295,5 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "make room for it, or allow writing there"
-        raise ResultError(path, f"cannot be written ({error})", advice) from error
+        cause, advice = f"cannot be written ({error})", "make room for it, or allow writing there"
+        raise ResultError(path, cause, advice) from error

@@ -179,6 +179,14 @@ class Journal:
         except (OSError, ValueError, TypeError):
             return None
 
+    @property
+    def is_older_than_restart(self) -> bool:
+        """Whether the machine was started anew since the marker was written."""
+        import psutil
+
+        file = self.path / MARKER
+        return file.exists() and file.stat().st_mtime < psutil.boot_time()
+
     def mark(self, marker: Marker) -> None:
         """Say how far the map is."""
         write_json(self.path / MARKER, asdict(marker))
