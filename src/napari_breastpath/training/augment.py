@@ -48,7 +48,8 @@ def add_noise(rgb: Rgb, deviation: float, rng: Generator) -> Rgb:
 
 
 def _grey_levels(values: NDArray[Any]) -> Rgb:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    levels: Rgb = np.clip(np.rint(values), 0, 255).astype(np.uint8)
+    return levels
 
 
 def recolour(rgb: Rgb, config: AugmentConfig, rng: Generator) -> Rgb:

@@ -41,6 +41,9 @@ class SourceConfig:
         Objective instead of µm/px; 0 is none.
     patient : str
         Regular expression on the file's name; its group, else its match, is the patient.
+    colour_groups : int
+        For images of unknown patients: that many groups of like colours, each taken for a patient;
+        0 is off.
     table : str
         CSV with a row per image: `file_column`, and as needed `patient_column`, `class_column`.
     share : float
@@ -72,6 +75,7 @@ class SourceConfig:
     mpp: tuple[float, ...] = ()
     magnification: float = 0.0
     patient: str = ""
+    colour_groups: int = 0
     table: str = ""
     file_column: str = "file"
     patient_column: str = ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import threading
 import time
 from collections.abc import Iterator
@@ -30,6 +31,17 @@ Row: TypeAlias = dict[str, float]
 LAST, BEST = "last.ckpt", "best.safetensors"
 # Numbers that keep one random stream from another.
 DRAWING, CHANGING, FEEDING, WEIGHING = 1, 2, 3, 4
+
+
+DAMAGES = (
+    EOFError,
+    KeyError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    pickle.UnpicklingError,
+)
 
 
 class Stopped(Exception):
@@ -164,7 +176,7 @@ class Trainer:
             self.optimizer.load_state_dict(kept["optimizer"])
             self.plateau.load_state_dict(kept["plateau"])
             self.state = State(**kept["state"])
-        except (KeyError, RuntimeError, TypeError, ValueError, OSError) as error:
+        except DAMAGES as error:
             cause = f"cannot be gone on with ({type(error).__name__})"
             raise ModelError(path, cause, "train with --no-resume") from error
 

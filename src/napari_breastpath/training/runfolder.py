@@ -19,11 +19,13 @@ from napari_breastpath.training.reading import config_toml
 
 CONFIG, ENVIRONMENT, METRICS = "config.toml", "environment.json", "metrics.json"
 CURVES, CONFUSION, SPLIT, BUNDLE = "curves.csv", "confusion.csv", "split.csv", "bundle"
+# What may differ when a run is gone on with.
+LIMITS = ("epochs", "patience", "minutes", "threads", "workers", "out")
 PACKAGES = ("lightning", "scikit-learn", "torchvision", "timm", "safetensors")
 
 
 def open_run(config: Config, resume: bool) -> Path:
-    """Make a run folder, or go on with one of the same config.
+    """Make a run folder, or go on with one of the same config, or of one that trains longer.
 
     Raises
     ------
@@ -35,17 +37,25 @@ def open_run(config: Config, resume: bool) -> Path:
         set_aside(folder)
     text, file = config_toml(config), folder / CONFIG
     if file.is_file() and (was := file.read_text(encoding="utf-8")) != text:
-        cause = f"holds a run of another config ({_difference(was, text)})"
-        raise UsageError(folder, cause, "give another `out`, or --no-resume to start anew")
+        if (difference := _difference(was, text)) is not None:
+            cause = f"holds a run of another config ({difference})"
+            raise UsageError(folder, cause, "give another `out`, or --no-resume to start anew")
+        for finished in folder.glob(f"fold-*/{METRICS}"):
+            finished.unlink()
     folder.mkdir(parents=True, exist_ok=True)
     write_text(file, text)
     return folder
 
 
-def _difference(before: str, now: str) -> str:
-    """Return the first line that two configs do not share."""
-    own = set(before.splitlines())
-    return next((line for line in now.splitlines() if line not in own), "keys were removed")
+def _difference(before: str, now: str) -> str | None:
+    """Return the first line that two configs do not share, None where the limits alone differ."""
+    lines = [
+        [line for line in text.splitlines() if line.partition(" =")[0] not in LIMITS]
+        for text in (before, now)
+    ]
+    if lines[0] == lines[1]:
+        return None
+    return next((line for line in lines[1] if line not in lines[0]), "keys were removed")
 
 
 def write_environment(folder: Path, device: str) -> None:

@@ -80,19 +80,33 @@ def read_samples(config: Config) -> list[Sample]:
     UsageError, SlideError, AnnotationError, ResultError
         Naming the file.
     """
-    samples = [
-        sample
-        for source in config.sources
-        for sample in (
-            _result_samples(source, config)
-            if source.kind == "results"
-            else [_sample(source, pair, config) for pair in _pairs(source)]
-        )
-        if sample.patient not in config.held_out
-    ]
+    read = [sample for source in config.sources for sample in _of_source(source, config)]
+    samples = [sample for sample in read if sample.patient not in config.held_out]
     if not samples:
         raise UsageError("sources", "hold no image that may be used", "correct `held_out`")
     return samples
+
+
+def _of_source(source: SourceConfig, config: Config) -> list[Sample]:
+    if source.kind == "results":
+        samples = _result_samples(source, config)
+    else:
+        samples = [_sample(source, pair, config) for pair in _pairs(source)]
+    return _colour_grouped(samples, source) if source.colour_groups else samples
+
+
+def _colour_grouped(samples: list[Sample], source: SourceConfig) -> list[Sample]:
+    """Return samples whose patients are groups of like mean and spread of colour (k-means)."""
+    from sklearn.cluster import KMeans
+
+    pixels = [sample.slide.thumbnail(THUMBNAIL_PX).reshape(-1, 3) for sample in samples]
+    colours = np.array([(*one.mean(axis=0), *one.std(axis=0)) for one in pixels])
+    groups = KMeans(min(source.colour_groups, len(samples)), n_init=4, random_state=0)
+    names = [f"{source.title} colour {k + 1}" for k in groups.fit_predict(colours)]
+    return [
+        dataclasses.replace(sample, patient=name)
+        for sample, name in zip(samples, names, strict=True)
+    ]
 
 
 def _pairs(source: SourceConfig) -> list[Pair]:
@@ -109,6 +123,8 @@ def _sample(source: SourceConfig, pair: Pair, config: Config) -> Sample:
     if source.nucleus_um and mpp is None and pair.labels is not None:
         mpp = nucleus_mpp(_whole_labels(pair.labels, pair.image), source.nucleus_um)
     slide = open_slide(pair.image, mpp, source.magnification or None if mpp is None else None)
+    if slide.channels != 3:
+        raise UsageError(pair.image, "is a grey image", "give RGB, or narrow `images`")
     return Sample(slide, read(slide, pair, source, config), pair.patient, source)
 
 

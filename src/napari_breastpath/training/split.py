@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -77,19 +78,22 @@ def _stratified(samples: Sequence[Sample], kinds: Sequence[int], config: Config)
         cause = f"{len(set(patients))} patients cannot be parted into {max(count, 2)} folds"
         raise UsageError("folds", cause, "use fewer folds or more patients")
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=config.seed)
-    strata = _strata(samples, kinds)
-    parted = list(splitter.split(np.zeros(len(samples)), strata, patients))
+    strata = _strata(samples, kinds, count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of kinds too rare for every fold
+        parted = list(splitter.split(np.zeros(len(samples)), strata, patients))
     return [
         Fold(k + 1, tuple(samples[i] for i in train), tuple(samples[i] for i in validation))
         for k, (train, validation) in enumerate(parted[: config.folds])
     ]
 
 
-def _strata(samples: Sequence[Sample], kinds: Sequence[int]) -> list[int]:
-    """Return a number for each pair of source and kind; 0 for all where the pairs are too rare."""
+def _strata(samples: Sequence[Sample], kinds: Sequence[int], folds: int) -> list[int]:
+    """Return a number for each pair of source and kind; one for all where every pair is rare."""
     pairs = [(sample.source.title, kind) for sample, kind in zip(samples, kinds, strict=True)]
     names = sorted(set(pairs))
-    return [names.index(pair) for pair in pairs]
+    numbers = [names.index(pair) for pair in pairs]
+    return numbers if max(np.bincount(numbers)) >= folds else [0] * len(numbers)
 
 
 def check_leakage(fold: Fold) -> None:
@@ -101,7 +105,7 @@ def check_leakage(fold: Fold) -> None:
         A patient, a file (by fingerprint) or an image (by its pixels) is on both sides.
     """
     for what, name in _IDENTITIES.items():
-        sides = [defaultdict(list) for _ in range(2)]
+        sides: list[dict[str, list[Sample]]] = [defaultdict(list) for _ in range(2)]
         for side, samples in zip(sides, (fold.training, fold.validation), strict=True):
             for sample in samples:
                 side[name(sample)].append(sample)

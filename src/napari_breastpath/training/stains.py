@@ -69,7 +69,14 @@ def stain_target(pixels: Rgb, config: Config) -> Stains | None:
 
 def as_target(stains: Stains | None, method: str) -> StainTarget | None:
     """Return a stain as `model.json` keeps it."""
-    return None if stains is None else StainTarget(method=method, **stains.to_dict())
+    if stains is None:
+        return None
+    kept = stains.to_dict()
+    return StainTarget(
+        method=method,
+        stain_matrix=kept["stain_matrix"],
+        max_concentration=kept["max_concentration"],
+    )
 
 
 def restains(
@@ -124,5 +131,6 @@ def _tile_pixels(samples: Sequence[Sample], tiles: Tiles, tile: int, config: Con
     size = np.array([slide.width, slide.height])
     low = np.clip(tiles.centre[tile] - edges / 2, 0, size - 1)
     high = np.clip(tiles.centre[tile] + edges / 2, low + 1, size)
-    rgb = slide.read(*low, *(high - low), mpp=config.mpp).reshape(-1, 3)
+    width, height = high - low
+    rgb: Rgb = slide.read(low[0], low[1], width, height, mpp=config.mpp).reshape(-1, 3)
     return rgb[:: max(1, len(rgb) // PIXELS_PER_TILE)]

@@ -106,7 +106,7 @@ def encoder_of(network: torch.nn.Module) -> torch.nn.Module:
     return encoder
 
 
-def frozen_norms(network: torch.nn.Module, wish: str) -> list[torch.nn.Module]:
+def frozen_norms(network: torch.nn.Module, wish: str) -> list[Any]:
     """Return the batch norms that must stay in eval mode.
 
     `auto`: those of an encoder in which they are folded into the convolutions (all means 0), for
@@ -114,7 +114,9 @@ def frozen_norms(network: torch.nn.Module, wish: str) -> list[torch.nn.Module]:
     """
     import torch
 
-    norms = [m for m in encoder_of(network).modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    norms: list[Any] = [
+        m for m in encoder_of(network).modules() if isinstance(m, torch.nn.BatchNorm2d)
+    ]
     means = [m.running_mean for m in norms if m.running_mean is not None]
     is_trained = any(bool((m.weight != 1).any()) for m in norms) or _has_bias(norms)
     folded = bool(means) and all(not mean.any() for mean in means) and is_trained

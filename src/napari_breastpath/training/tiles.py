@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,7 @@ Rgb: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 # Decoded flat images kept at a time, in pixels (three bytes each).
 KEPT_PX = 400_000_000
+FED_NOISE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,26 @@ class Drawn:
     is_fed: bool = False
 
 
+class Cut(NamedTuple):
+    """Pixels (h, w, 3), what is known of each (h, w), and how much it counts (h, w)."""
+
+    image: Rgb
+    values: NDArray[Any]
+    weight: Floats
+
+    def turned(self, angle: float, size: int, is_soft: bool) -> Cut:
+        """Return the middle `size` × `size`, turned by degrees."""
+        return Cut(
+            augment.turned(self.image, angle, size, True),
+            augment.turned(self.values, angle, size, is_soft),
+            augment.turned(self.weight, angle, size, False),
+        )
+
+    def flipped(self, axes: tuple[int, ...]) -> Cut:
+        """Return it mirrored along some axes."""
+        return Cut(*(np.flip(each, axes) for each in self))
+
+
 @dataclass
 class Cutter:
     """Cuts tiles out of samples.
@@ -77,41 +98,35 @@ class Cutter:
 
     def plain(self, tile: int) -> Tile:
         """Return a tile as it is, for validation."""
-        image, values, weight = self._read(tile, np.zeros(2), self.config.crop, 1.0)
-        return self._finished(image, values, weight)
+        return self._finished(self._read(tile, np.zeros(2), self.config.crop, 1.0))
 
     def changed(self, drawn: Drawn) -> Tile:
-        """Return a tile moved, turned and recoloured at random, the same for the same seed."""
-        rng, change = np.random.default_rng(drawn.seed), self.config.augment
-        crop = self.config.crop
+        """Return a tile moved, turned and recoloured at random, the same for the same seed.
+
+        One that the feed gave is always turned, and noised once more.
+        """
+        rng, change, crop = np.random.default_rng(drawn.seed), self.config.augment, self.config.crop
         angle = augment.random_angle(change, rng)
         if drawn.is_fed and angle == 0:
             angle = 90.0 * int(rng.integers(1, 4))
         side = crop if angle % 90 == 0 else int(np.ceil(crop * np.sqrt(2))) + 2
+        smallest, largest = change.scale
         shift = rng.uniform(-0.5, 0.5, 2) * crop
-        image, values, weight = self._read(drawn.tile, shift, side, rng.uniform(*change.scale))
-        image = self._stained(image, drawn.tile, rng)
-        is_soft = self._sample(drawn.tile).truth.is_soft
-        image = augment.turned(image, angle, crop, True)
-        values, weight = (
-            augment.turned(values, angle, crop, is_soft),
-            augment.turned(weight, angle, crop, False),
-        )
+        cut = self._read(drawn.tile, shift, side, rng.uniform(smallest, largest))
+        cut = cut._replace(image=self._stained(cut.image, drawn.tile, rng))
+        cut = cut.turned(angle, crop, self._sample(drawn.tile).truth.is_soft)
         if change.flips:
-            axes = [k for k in (0, 1) if rng.random() < 0.5]
-            image, values, weight = (np.flip(each, axes) for each in (image, values, weight))
-        image = augment.recolour(image, change, rng)
+            cut = cut.flipped(tuple(k for k in (0, 1) if rng.random() < 0.5))
+        image = augment.recolour(cut.image, change, rng)
         if drawn.is_fed:
-            image = augment.add_noise(image, max(change.noise, 2.0), rng)
-        return self._finished(image, values, weight)
+            image = augment.add_noise(image, max(change.noise, FED_NOISE), rng)
+        return self._finished(cut._replace(image=image))
 
     def _sample(self, tile: int) -> Sample:
         return self.samples[int(self.tiles.sample[tile])]
 
-    def _read(
-        self, tile: int, shift: NDArray[np.float64], side: int, scale: float
-    ) -> tuple[Rgb, NDArray[Any], Floats]:
-        """Return pixels, truth and weight of `side` × `side` px, moved by `shift` px."""
+    def _read(self, tile: int, shift: NDArray[np.float64], side: int, scale: float) -> Cut:
+        """Return `side` × `side` px around a tile's middle, moved by `shift` px."""
         sample = self._sample(tile)
         slide, mpp = sample.slide, self.config.mpp * scale
         step = mpp / np.array([slide.mpp.x, slide.mpp.y])
@@ -125,16 +140,16 @@ class Cutter:
         xs, ys = ((np.arange(side) + 0.5)[:, None] * step + (x, y)).T
         values, weight = sample.truth.at(ys, xs)
         self._remember(int(self.tiles.sample[tile]))
-        return image, values, weight
+        return Cut(image, values, weight)
 
     def _stained(self, image: Rgb, tile: int, rng: np.random.Generator) -> Rgb:
         restain = self.restain.get(self._sample(tile).patient)
         wanted = rng.random() < self.config.stain.share
         return restain(image) if restain is not None and wanted else image
 
-    def _finished(self, image: Rgb, values: NDArray[Any], weight: Floats) -> Tile:
-        truth, weight = encode(values, weight, self.config)
-        pixels = tile_input(np.ascontiguousarray(image), self.config.input.space)
+    def _finished(self, cut: Cut) -> Tile:
+        truth, weight = encode(cut.values, cut.weight, self.config)
+        pixels = tile_input(np.ascontiguousarray(cut.image), self.config.input.space)
         return Tile(np.ascontiguousarray(pixels), truth, weight)
 
     def _remember(self, sample: int) -> None:

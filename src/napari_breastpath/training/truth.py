@@ -99,7 +99,8 @@ class PointTruth:
         margin_x, margin_y = reach_um / self.mpp.x, reach_um / self.mpp.y
         near_x = (x > xs.min() - margin_x) & (x < xs.max() + margin_x)
         near_y = (y > ys.min() - margin_y) & (y < ys.max() + margin_y)
-        return self.points[near_x & near_y]
+        near: Coordinates = self.points[near_x & near_y]
+        return near
 
 
 @dataclass(frozen=True, eq=False)

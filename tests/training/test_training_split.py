@@ -1,0 +1,100 @@
+"""Split by patient, balanced draws, and leakage that is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from training_images import config, source, write_masks
+
+from napari_breastpath.core.errors import UsageError
+from napari_breastpath.training.sampling import Tiles, draw, find_tiles, tile_shares
+from napari_breastpath.training.sources import read_samples
+from napari_breastpath.training.split import make_folds
+
+
+@pytest.mark.parametrize("folds", [1, 2, 4])
+def test_no_patient_is_on_both_sides_and_each_validates_once(tmp_path: Path, folds: int) -> None:
+    write_masks(tmp_path, patients=8, each=3)
+    asked = config(tmp_path, source(tmp_path), folds=folds)
+    samples = read_samples(asked)
+    parted = make_folds(samples, [int(s.patient != "P8") for s in samples], asked)
+    assert len(parted) == folds
+    for fold in parted:
+        sides = ({s.patient for s in side} for side in (fold.training, fold.validation))
+        assert not set.intersection(*sides)
+        assert len(fold.training) + len(fold.validation) == len(samples)
+    if folds > 1:
+        validated = [s.path for fold in parted for s in fold.validation]
+        assert sorted(validated) == sorted(s.path for s in samples)
+
+
+def test_patients_can_be_named_and_held_out(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=4)
+    asked = config(tmp_path, source(tmp_path), validation_patients=("P2",), held_out=("P3",))
+    samples = read_samples(asked)
+    (fold,) = make_folds(samples, [1] * len(samples), asked)
+    assert {s.patient for s in fold.validation} == {"P2"}
+    assert {s.patient for s in fold.training} == {"P1", "P4"}
+
+
+def test_the_same_image_under_two_names_is_refused(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=3)
+    Image.open(tmp_path / "P1-0_image.png").save(tmp_path / "P2-0_image.png", compress_level=1)
+    assert (tmp_path / "P1-0_image.png").read_bytes() != (tmp_path / "P2-0_image.png").read_bytes()
+    asked = config(tmp_path, source(tmp_path), validation_patients=("P2",))
+    samples = read_samples(asked)
+    with pytest.raises(UsageError, match=r"the same image as .*P2-0_image.png \(P2\)"):
+        make_folds(samples, [1] * len(samples), asked)
+
+
+def test_too_few_patients_are_said_so(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=2)
+    asked = config(tmp_path, source(tmp_path), folds=5)
+    samples = read_samples(asked)
+    with pytest.raises(UsageError, match="2 patients cannot be parted into 5 folds"):
+        make_folds(samples, [1] * len(samples), asked)
+
+
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=40), st.integers(1, 50), st.booleans())
+def test_balanced_draws_have_every_kind_equally_often(
+    kinds: list[int], count: int, balance: bool
+) -> None:
+    tiles = Tiles(np.zeros(len(kinds), np.int64), np.zeros((len(kinds), 2)), np.array(kinds))
+    drawn = draw(tiles, np.ones(len(kinds)), count, balance, np.random.default_rng(0))
+    assert len(drawn) == count
+    if balance:
+        often = np.bincount(tiles.kind[drawn], minlength=3)[np.unique(tiles.kind)]
+        assert np.ptp(often) <= 1
+
+
+def test_normal_and_tumour_tiles_are_found_background_is_not(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=2)
+    white = np.full((96, 96, 3), 250, np.uint8)
+    Image.fromarray(white).save(tmp_path / "P3-0_image.png")
+    Image.fromarray(white[..., 0] * 0).save(tmp_path / "P3-0_mask.png")
+    asked = config(tmp_path, source(tmp_path, tissue="otsu"))
+    samples = read_samples(asked)
+    tiles = find_tiles(samples, asked)
+    patients = np.array([samples[k].patient for k in tiles.sample])
+    assert set(patients) == {"P1", "P2"}
+    assert set(tiles.kind[patients == "P1"]) >= {1}
+    assert set(tiles.kind[patients == "P2"]) == {0}
+
+
+def test_sources_count_by_their_share_not_their_size(tmp_path: Path) -> None:
+    write_masks(tmp_path / "many", patients=9)
+    write_masks(tmp_path / "few", patients=3)
+    few = source(tmp_path / "few", share=3.0)
+    asked = config(tmp_path, source(tmp_path / "many"), few)
+    samples = read_samples(asked)
+    tiles = find_tiles(samples, asked)
+    shares = tile_shares(tiles, samples)
+    of_few = np.array([samples[k].source is few for k in tiles.sample])
+    for kind in (0, 1):
+        among = tiles.kind == kind
+        assert shares[among & of_few].sum() == pytest.approx(3 * shares[among & ~of_few].sum())
