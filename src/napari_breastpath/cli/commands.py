@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.cli import hands
+from napari_breastpath.cli.scoring import evaluate, fit_score
 from napari_breastpath.cli.terminal import Reporter, complain, summary
 from napari_breastpath.cli.training import train
 from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError, unexpected
@@ -132,13 +133,15 @@ def _status_code(done: Done, result: Result) -> int:
 def measure(args: Namespace) -> int:
     """Measure a result again."""
     from napari_breastpath.analyses import measure_result
+    from napari_breastpath.models import load_model
     from napari_breastpath.report import report_or_warning
     from napari_breastpath.results import load_result
 
     result = load_result(args.result)
     if result.status == "partial":
         raise ResultError(result.path, "the run was interrupted", "run `breastpath analyze` again")
-    measure_result(result, args.threshold, args.specimen)
+    model = load_model(args.model) if args.model else None
+    measure_result(result, args.threshold, args.specimen, model)
     report_or_warning(result)
     print("\n".join(summary(result)))
     return OK
@@ -287,6 +290,8 @@ COMMANDS = {
     "report": report,
     "models": models,
     "train": train,
+    "evaluate": evaluate,
+    "fit-score": fit_score,
     "log": hands.log,
     "compare": hands.compare,
     "doctor": doctor,

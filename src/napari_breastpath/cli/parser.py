@@ -126,6 +126,8 @@ def _measure(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
     parser = _add(commands, common, "measure", "Measure a result again.")
+    words = "the same network with another second stage to score with"
+    parser.add_argument("--model", help=words)
     parser.add_argument("result", type=Path, metavar="RESULT")
     parser.add_argument("--threshold", type=probability)
     parser.add_argument("--specimen", choices=("node", "primary", "unspecified"))
@@ -227,6 +229,36 @@ def _view(
     parser.add_argument("path", nargs="?", type=Path, metavar="SLIDE|RESULT")
 
 
+def _evaluate(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    text = "Measure predictions against the truth, as the challenges do."
+    parser = _add(commands, common, "evaluate", text)
+    add = parser.add_argument
+    add("config", type=Path, metavar="CONFIG.toml", help="docs/evaluation.md lists its keys")
+    add("--out", type=Path, metavar="DIR", help="metrics.json, cases.csv, plots and a page")
+    add("--json", action="store_true", help="the measures as JSON on stdout")
+
+
+def _fit_score(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
+) -> None:
+    text = "Fit a model's second stage: heatmap features to metastasis and major axis."
+    parser = _add(commands, common, "fit-score", text)
+    add = parser.add_argument
+    words = "result folders, or a CSV of slide and the 28 features"
+    add("features", nargs="+", type=Path, metavar="FEATURES", help=words)
+    words = "CSV slide, patient, metastasis (0 or 1), major_axis_mm where known"
+    add("labels", type=Path, metavar="LABELS.csv", help=words)
+    add("--out", type=Path, metavar="BUNDLE", help="folder of the bundle to write")
+    add("--model", help="bundle that made the maps; by default the one that the results name")
+    add("--estimator", metavar="NAME", help="this one instead of the best")
+    add("--folds", type=positive, default=5, metavar="K")
+    add("--seed", type=int, default=0)
+    add("--row", choices=("model", "corrected"), default="model", help="which features of results")
+    add("--json", action="store_true", help="the comparison as JSON on stdout")
+
+
 def _train(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
@@ -247,6 +279,8 @@ _ADDERS = (
     _report,
     _models,
     _train,
+    _evaluate,
+    _fit_score,
     _log,
     _compare,
     _doctor,

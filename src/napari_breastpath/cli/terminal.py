@@ -79,6 +79,8 @@ def summary(result: Result) -> list[str]:
         f"major axis     {millimetres(regions['slide_major_axis_mm'])} (moment axis)",
         f"score          {score['value']:.3f} ({score['name']})",
     ]
+    if (predicted := score.get("predicted_major_axis_mm")) is not None:
+        lines.append(f"predicted axis {predicted:.2f} mm (second stage)")
     if regions["category"]:
         lines.append(f"category       {regions['category']}")
     return lines + [f"warning        {text}" for text in record["warnings"]]
