@@ -57,7 +57,7 @@ def test_growing_and_shrinking_go_by_distance(mask: np.ndarray, um: float, mpp: 
 
 
 @settings(deadline=None)
-@given(masks, st.floats(0.1, 8), mpps)
+@given(masks, lengths_um.filter(lambda um: um < 8), mpps)
 def test_smoothing_is_what_most_neighbours_are(mask: np.ndarray, um: float, mpp: tuple) -> None:
     near = operations.disc(um, mpp).astype(int)
     counts = ndimage.convolve(mask.astype(int), near, mode="constant")

@@ -15,8 +15,7 @@ from napari_breastpath.edits import rewrite_mask
 
 SHAPE, COUNT = (300, 290), 6
 
-OTHER = (
-    """
+OTHER = """
 import sys
 from edits_results import square
 from napari_breastpath.edits import Corrections
@@ -26,8 +25,6 @@ hands = Corrections.open(Result.load(sys.argv[1]), f"reader {row}")
 for k in range(int(sys.argv[3])):
     hands.apply(square(row, 40 * k, 30, 30, 1), "brush")
 """
-    % COUNT
-)
 
 
 def painted(rows: tuple[int, ...]) -> np.ndarray:
