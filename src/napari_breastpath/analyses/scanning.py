@@ -60,6 +60,10 @@ class ClassRuns:
         """Return some of the runs."""
         return ClassRuns(self.runs.take(which), self.values.take(which))
 
+    def relabelled(self, label: NDArray[np.integer]) -> ClassRuns:
+        """Return the same runs with other labels."""
+        return ClassRuns(self.runs.relabelled(label), self.values)
+
 
 def joined_runs(parts: Sequence[ClassRuns], shape: tuple[int, int]) -> ClassRuns:
     """Return the runs of several parts, one after the other."""

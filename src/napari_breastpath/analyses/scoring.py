@@ -45,8 +45,7 @@ def scored(result: Result, features: pd.DataFrame, model: ModelBundle | None) ->
             advice = "give a bundle with the same network, or analyse the slide with this one"
             raise UsageError(model.folder, "is not the model that made this map", advice)
         record = record | second_stage_record(model)
-    bundle = model or next(_bundles(record), None)
-    stage = load_second_stage(bundle) if bundle else None
+    stage = load_second_stage(model) if model else _stage(record)
     rows: dict[str, dict[str, float]] = features.T.to_dict()  # type: ignore[assignment]
     remarks = _remarks(stage, rows["corrected"])
     if stage is None and record.get("second_stage"):
@@ -54,7 +53,7 @@ def scored(result: Result, features: pd.DataFrame, model: ModelBundle | None) ->
     kept = [text for text in result.record.get("warnings", ()) if not text.startswith(REMARK)]
     return {
         "model": record,
-        "score": {kind: _score(row, stage) for kind, row in rows.items()},
+        "score": {kind: score_of(row, stage) for kind, row in rows.items()},
         "warnings": kept + [REMARK + text for text in remarks],
     }
 
@@ -75,7 +74,18 @@ def _remarks(stage: SecondStage | None, row: Mapping[str, float]) -> list[str]:
     return [f"{count} of 28 features lie beyond the slides it was fitted on ({names})"]
 
 
-def _score(row: Mapping[str, float], stage: SecondStage | None) -> dict[str, Any]:
+def second_stage(result: Result) -> SecondStage | None:
+    """Return the second stage that a result is scored with by default, if its model has one."""
+    return _stage(result.record["model"])
+
+
+def _stage(record: Mapping[str, Any]) -> SecondStage | None:
+    bundle = next(_bundles(record), None)
+    return load_second_stage(bundle) if bundle else None
+
+
+def score_of(row: Mapping[str, float], stage: SecondStage | None) -> dict[str, Any]:
+    """Return the score of one row of features, as result.json has it."""
     heat = slide_score(row)
     if stage is None:
         return {"name": heat.name, "value": heat.value}

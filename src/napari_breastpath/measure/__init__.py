@@ -21,11 +21,10 @@ from napari_breastpath.measure.features import (
     FEATURE_NAMES,
     Score,
     heatmap_features,
+    slide_features,
     slide_score,
     stored_features,
-    stored_score,
     stored_sums,
-    sums_at,
 )
 from napari_breastpath.measure.outline import Polygon, region_polygons
 from napari_breastpath.measure.regions import (
@@ -58,10 +57,9 @@ __all__ = [
     "nodal_category",
     "region_polygons",
     "region_table",
+    "slide_features",
     "slide_score",
     "stored_features",
-    "stored_score",
     "stored_sums",
     "summarise",
-    "sums_at",
 ]

@@ -82,14 +82,15 @@ def stored_sums(heat: NDArray[np.uint8]) -> NDArray[np.int64]:
     return sums.astype(np.int64)
 
 
-def sums_at(sums: NDArray[np.int64], scale: int) -> NDArray[np.int64]:
-    """Return the sums of scale × scale blocks (16, 64, 256), given those of 4 × 4."""
-    return _block_sums(sums, scale // SCALES[0])
-
-
 def stored_features(sums: NDArray[np.int64]) -> dict[str, float]:
     """Return `heatmap_features` of a uint8 map, given its `stored_sums`."""
     return _features(sums, 255, 0.0)
+
+
+def slide_features(sums: NDArray[np.int64]) -> dict[str, float]:
+    """Return the one of `stored_features` that `slide_score` needs, without the others."""
+    coarse = _block_sums(sums, 16 // SCALES[0])
+    return {"16_max": float((coarse / (255 * 16**2)).max())}
 
 
 def _longest_axis_px(mask: NDArray[np.bool_]) -> float:
@@ -146,11 +147,6 @@ def _features(sums: NDArray[Any], whole: int, minimum_axis_px: float) -> dict[st
         features |= _at_scale(sums / (whole * scale**2), scale, minimum_axis_px)
         sums = _block_sums(sums, coarser // scale) if coarser else sums
     return features
-
-
-def stored_score(sums: NDArray[np.int64]) -> Score:
-    """Return the slide score of a uint8 map, given its sums of 16 × 16 blocks."""
-    return slide_score({"16_max": float((sums / (255 * 16**2)).max())})
 
 
 def slide_score(features: Mapping[str, float]) -> Score:

@@ -1,0 +1,125 @@
+"""Time the numbers that follow the threshold and the hands, on a synthetic tumour map.
+
+    python benchmarks/threshold.py [--megapixels 30] [--repeats 3] [--quick]
+
+Prints how long preparing takes (from the result on disk), the median and the 95th percentile of the
+time from a threshold to its numbers (a sweep up and down, nothing measured ahead) and from an edit
+to its numbers, and how long scikit-image's label + regionprops_table takes for the same columns of
+one mask.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from measure_regions import PROPERTIES, seconds, synthetic_map
+from numpy.typing import NDArray
+from skimage.measure import label, regionprops_table
+
+from napari_breastpath.analyses.live import LiveMeasurement
+from napari_breastpath.core.geometry import Lattice, PixelSize
+from napari_breastpath.results import Result, create_result
+
+MPP, STEP = 2.0, 4
+MB = 1e6
+
+
+def stored_result(folder: Path, heat: NDArray[np.uint8]) -> Result:
+    """Write a result with a probability map, all of it tissue."""
+    height, width = (n * STEP for n in heat.shape)
+    record = {
+        "slide": {"width": width, "height": height, "fingerprint": "0" * 64},
+        "analysis": "tumour",
+        "specimen": "node",
+        "model": {
+            "name": "none",
+            "version": "1",
+            "sha256": "0",
+            "classes": [{"name": "tumour", "color": [200, 0, 0], "role": "tumour"}],
+        },
+        "map_mpp": [MPP, MPP],
+        "settings": {"threshold": 0.5},
+        "warnings": [],
+    }
+    mpp = PixelSize(MPP / STEP, MPP / STEP)
+    result = create_result(
+        folder,
+        record,
+        lattice=Lattice.over(width, height, mpp, (MPP, MPP)),
+        slide_mpp=mpp,
+        classes=[("tumour", (200, 0, 0))],
+        tiles=(1, 1),
+        at_least=3,
+    )
+    result.map.probability.write(0, 0, heat[None])
+    result.map.label("tissue").write(0, 0, np.ones_like(heat))
+    result.save(status="complete")
+    return result
+
+
+def timed(work: Callable[[int], object], times: int) -> list[float]:
+    """Return the seconds of every call."""
+    return [seconds(lambda k=k: work(k)) for k in range(times)]  # type: ignore[misc]
+
+
+def spread(times: list[float]) -> str:
+    """Say median, 95th percentile and maximum in milliseconds."""
+    low, high = 1e3 * statistics.median(times), 1e3 * float(np.quantile(times, 0.95))
+    return f"median {low:6.1f} ms, 95 % {high:6.1f} ms, longest {1e3 * max(times):6.1f} ms"
+
+
+def dabs(shape: tuple[int, int], side: int, seed: int) -> Callable[[int], tuple[int, int]]:
+    """Return where the k-th of some squares lies."""
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, [max(1, n - side) for n in shape], (1000, 2))
+    return lambda k: (int(places[k, 0]), int(places[k, 1]))
+
+
+def report(live: LiveMeasurement, heat: NDArray[np.uint8], sweep: int, repeats: int) -> None:
+    """Time thresholds, edits and scikit-image, and print them."""
+    levels = np.linspace(0.3, 0.7, sweep)
+    thresholds = timed(lambda k: live.at(float(levels[k])), sweep)
+    live.at(0.5)
+    print(f"threshold to numbers   {spread(thresholds)}   ({sweep} from 0.3 to 0.7)")
+    for side in (40, 400):
+        place = dabs(heat.shape, side, side)
+        value = [np.full((side, side), v, np.uint8) for v in (1, 255)]
+        edits = timed(lambda k, p=place, v=value: live.edited(*p(k), v[k % 2]), sweep)  # type: ignore[misc]
+        print(f"edit of {side:3d} × {side:3d} px     {spread(edits)}")
+    mask = heat > 127
+    theirs = timed(lambda k: regionprops_table(label(mask), heat, properties=PROPERTIES), repeats)
+    naive, mine = statistics.median(theirs), statistics.median(thresholds)
+    print(
+        f"label + regionprops    {naive:.2f} s for the same columns: {naive / mine:.0f} × as long"
+    )
+
+
+def main() -> None:
+    """Prepare a map and time what follows."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--megapixels", type=float, default=30)
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--quick", action="store_true", help="a map of 4 megapixels, once")
+    options = parser.parse_args()
+    heat = synthetic_map(4 if options.quick else options.megapixels)
+    with tempfile.TemporaryDirectory() as folder:
+        result = stored_result(Path(folder) / "map", heat)
+        begin = time.perf_counter()
+        live = LiveMeasurement.prepare(result)
+        assert live is not None
+        took = time.perf_counter() - begin
+        again = seconds(lambda: LiveMeasurement.prepare(result))
+        count = len(live.at(0.5).regions)
+        print(f"map {heat.shape}, {heat.size / MB:.0f} megapixels, {count} regions at 0.5")
+        print(f"prepare                {took:.2f} s the first time, {again:.2f} s again")
+        report(live, heat, 10 if options.quick else 41, 1 if options.quick else options.repeats)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""Live numbers against those that measuring the result anew gives, to the last bit."""
+
+from __future__ import annotations
+
+import math
+import threading
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from measured_results import ONE, THREE, level_0, make_result, plain_features, plain_regions
+
+from napari_breastpath.analyses import measure_result
+from napari_breastpath.analyses.live import LiveMeasurement
+from napari_breastpath.core.errors import UsageError
+from napari_breastpath.measure import slide_score, summarise
+from napari_breastpath.results import Result
+
+EVERYTHING = slice(None), slice(None)
+
+
+def check(numbers, result: Result, threshold: float) -> None:
+    """Hold numbers against whole rasters measured anew."""
+    table = plain_regions(result, threshold)
+    pd.testing.assert_frame_equal(numbers.regions, table, check_exact=True)
+    roles = {kind["name"]: kind["role"] for kind in result.classes}
+    assert numbers.summary == summarise(table, result.record["specimen"], roles)
+    for row, features in plain_features(result).iterrows():
+        assert numbers.score[row]["value"] == slide_score(features).value
+    assert numbers.threshold == threshold
+
+
+@pytest.fixture(scope="module", params=[ONE, THREE], ids=["one class", "three classes"])
+def result(request, tmp_path_factory):
+    return make_result(tmp_path_factory.mktemp("live") / "r", request.param, seed=4)
+
+
+def test_numbers_equal_what_measuring_writes(result):
+    numbers = LiveMeasurement.prepare(result).at(0.5)
+    check(numbers, result, 0.5)
+    measure_result(result)
+    assert result.record["score"] == numbers.score
+    assert {k: result.record["regions"][k] for k in numbers.summary} == numbers.summary
+    written = result.regions
+    for name in ("region_id", "class", "feret_x1", "area_mm2", "mean_probability", "edited"):
+        np.testing.assert_allclose(
+            *(
+                pd.factorize(t[name])[0] if name == "class" else t[name]
+                for t in (written, numbers.regions)
+            )
+        )
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.31, 127 / 255, 0.5, 0.9, 0.999, 1.0])
+def test_every_threshold_equals_measuring_anew(tmp_path, threshold):
+    made = make_result(tmp_path / "r", seed=7)
+    live = LiveMeasurement.prepare(made)
+    check(live.at(threshold), made, threshold)
+    mask = live.mask(slice(10, 200), slice(0, 150), step=3)
+    heat, edits = level_0(made.map.probability)[0], level_0(made.map.label("edits"))
+    expected = np.where(edits == 0, heat > threshold * 255, edits == 1)[10:200:3, 0:150:3]
+    np.testing.assert_array_equal(mask, expected)
+
+
+windows = st.tuples(
+    st.integers(-5, 330), st.integers(-5, 276), st.integers(1, 40), st.integers(1, 40)
+)
+strokes = st.lists(
+    st.tuples(windows, st.sampled_from([0, 1, 2, 255, "noise"]), st.floats(0.1, 0.9)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(strokes, st.booleans(), st.integers(0, 2**32 - 1))
+def test_any_edits_give_what_measuring_everything_anew_gives(tmp_path_factory, strokes, many, seed):
+    classes, rng = THREE if many else ONE, np.random.default_rng(seed)
+    made = make_result(tmp_path_factory.mktemp("edits") / "r", classes, seed=seed % 5)
+    live, label, threshold = LiveMeasurement.prepare(made), made.map.label("edits"), 0.5
+    for (row, column, height, width), value, wanted in strokes:
+        values = rng.choice([0, 1, len(classes), 255], (height, width)).astype(np.uint8)
+        if value != "noise":
+            values[:] = min(value, len(classes)) if value != 255 else 255
+        inner = values[max(-row, 0) :, max(-column, 0) :][
+            : 331 - max(row, 0), : 277 - max(column, 0)
+        ]
+        label.write(max(row, 0), max(column, 0), inner)
+        check(live.edited(row, column, values), made, threshold)
+        if not many:
+            threshold = wanted
+            check(live.at(threshold), made, threshold)
+
+
+def test_edits_at_one_threshold_only_touch_regions_in_reach(tmp_path, monkeypatch):
+    made = make_result(tmp_path / "r", edited=False)
+    live = LiveMeasurement.prepare(made)
+    before = live.at(0.5).regions
+    measured = []
+    from napari_breastpath.analyses import following
+
+    whole = following.components_of
+    monkeypatch.setattr(
+        following,
+        "components_of",
+        lambda found, *rest: measured.append(found) or whole(found, *rest),
+    )
+    live.edited(0, 0, np.full((4, 4), 1, np.uint8))  # a corner without tissue
+    assert [len(found.runs) for found in measured] == [4]
+    after = live.at(0.5).regions
+    assert len(after) == len(before) + 1
+
+
+def test_levels_ahead_are_there_and_right_until_pixels_change(tmp_path):
+    made = make_result(tmp_path / "r")
+    live = LiveMeasurement.prepare(made)
+    live.at(0.5)
+    live.ahead(reach=2)
+    measured = live._measured
+    live._measured = None  # what is ahead needs no measuring
+    kept = [live.at(level / 255) for level in (125, 126, 127, 128, 129)]
+    live._measured = measured
+    for numbers in kept:
+        check(numbers, made, numbers.threshold)
+    live.edited(0, 0, np.full((9, 9), 1, np.uint8))
+    made.map.label("edits").write(0, 0, np.full((9, 9), 1, np.uint8))
+    check(live.at(126 / 255), made, 126 / 255)
+
+
+def test_another_specimen_has_other_words_only(tmp_path):
+    made = make_result(tmp_path / "r")
+    live = LiveMeasurement.prepare(made)
+    node, primary = live.at(0.4), live.with_specimen("primary")
+    assert node.summary["category"] is not None
+    assert primary.summary["category"] is None
+    assert set(primary.regions["category"]) == {""}
+    rest = node.regions.columns.drop("category")
+    assert node.regions[rest].equals(primary.regions[rest])
+
+
+def test_preparing_can_be_abandoned(tmp_path):
+    made, stop = make_result(tmp_path / "r", shape=(600, 300)), threading.Event()
+    seen = []
+
+    def stopping(progress):
+        seen.append(progress.done)
+        stop.set()
+
+    assert LiveMeasurement.prepare(made, stop=stop, progress=stopping) is None
+    assert seen == [1]
+
+
+@pytest.mark.parametrize(
+    ("classes", "threshold", "words"),
+    [(ONE, 1.2, "between|within"), (ONE, math.nan, "within"), (THREE, 0.4, "several classes")],
+)
+def test_wrong_thresholds_are_refused(tmp_path, classes, threshold, words):
+    live = LiveMeasurement.prepare(make_result(tmp_path / "r", classes))
+    with pytest.raises(UsageError, match=words):
+        live.at(threshold)
+    assert len(live.at(0.5).regions)
