@@ -60,6 +60,8 @@ def test_figures_do_not_change_when_moved_or_turned(
         (RULER, [(0, 0), (30, 40)], "50.0 µm"),
         (RULER, [(0, 0), (0, 1000), (1000, 1000)], "2.00 mm"),
         (AREA, SQUARE, "0.500 mm² · perimeter 3.00 mm"),
+        (AREA, SQUARE / 8, "0.00781 mm² · perimeter 0.375 mm"),
+        (AREA, SQUARE / 100, "50 µm² · perimeter 30.0 µm"),
         (AREA, BOW_TIE, "the outline crosses itself"),
     ],
 )

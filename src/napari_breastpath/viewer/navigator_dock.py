@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QRectF
@@ -14,6 +15,10 @@ from napari_breastpath.viewer.form import beside, choice, note, select
 from napari_breastpath.viewer.ground import visited_rgba
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.map_view import MapView
+from napari_breastpath.viewer.pen import HINTS, Pen
+from napari_breastpath.viewer.ruler_shapes import AREA, RULER
+from napari_breastpath.viewer.rulers import Rulers
+from napari_breastpath.viewer.saving import choose_picture
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tracker import Tracker
 from napari_breastpath.viewer.visited import OBJECTIVES, nearest
@@ -31,6 +36,17 @@ def frame_of(view: Box, slide: Slide) -> QRectF:
     return QRectF(x, y, view.width / slide.width, view.height / slide.height)
 
 
+def row_of(buttons: Iterable[QPushButton]) -> QHBoxLayout:
+    """Return a row of narrow buttons."""
+    row = QHBoxLayout()
+    row.setSpacing(2)
+    for button in buttons:
+        button.setMinimumWidth(34)
+        button.setStyleSheet("padding: 3px 1px;")
+        row.addWidget(button)
+    return row
+
+
 class NavigatorDock(QWidget):
     """Dock that shows where one is on the slide and takes one elsewhere.
 
@@ -44,7 +60,9 @@ class NavigatorDock(QWidget):
     def __init__(self, napari_viewer: Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = Session.of(napari_viewer)
-        self.tracker = Tracker.of(self.session)
+        self.tracker, self.pen = Tracker.of(self.session), Pen.of(self.session)
+        self.rulers = Rulers.of(self.session)
+        self._viewer = napari_viewer
         self._build()
         self._connect()
         self._on_ground(self.tracker)
@@ -65,13 +83,22 @@ class NavigatorDock(QWidget):
         self.counted = choice([(f"{power:g}× or more", power) for power in OBJECTIVES])
         select(self.counted, self.tracker.objective)
         self.counted.setToolTip("The lowest objective at which a look counts.")
+        self.ruler = QPushButton("Ruler")
+        self.ruler.setToolTip("Measure a length in mm: click both ends, or drag [F8]")
+        self.area = QPushButton("Area")
+        self.area.setToolTip(
+            "Measure an area in mm²: drag around it, or click corners, the last one twice [F9]"
+        )
+        self.delete = QPushButton("Delete")
+        self.delete.setToolTip("Delete the selected ruler or area, else the last one")
+        self.picture = QPushButton("Picture…")
+        self.picture.setToolTip("Save what is on screen as PNG, with scale bar and caption")
+        self.status = note()
         self._lay_out()
 
     def _objective(self, power: float) -> QPushButton:
         button = QPushButton(f"{power:g}×")
         button.setCheckable(True)
-        button.setMinimumWidth(34)
-        button.setStyleSheet("padding: 3px 1px;")
         key = KEYS[OBJECTIVES.index(power)]
         button.setToolTip(f"{power:g}×: {10 / power:g} µm per pixel of the screen [{key}]")
         return button
@@ -82,13 +109,11 @@ class NavigatorDock(QWidget):
         layout.setSpacing(4)
         layout.addWidget(self.map, stretch=1)
         layout.addLayout(beside(self.overlay, self.shade))
-        row = QHBoxLayout()
-        row.setSpacing(2)
-        for button in self.objectives.values():
-            row.addWidget(button)
-        layout.addLayout(row)
+        layout.addLayout(row_of(self.objectives.values()))
         layout.addWidget(self.magnification)
         layout.addLayout(beside(self.share, self.counted))
+        layout.addLayout(row_of((self.ruler, self.area, self.delete, self.picture)))
+        layout.addWidget(self.status)
 
     def _connect(self) -> None:
         self.map.chosen.connect(self._go_to)
@@ -99,6 +124,13 @@ class NavigatorDock(QWidget):
         )
         for power, button in self.objectives.items():
             button.clicked.connect(lambda _, power=power: self._zoom(power))
+        for kind, button in self._tools.items():
+            button.setCheckable(True)
+            button.clicked.connect(lambda on, kind=kind: self._draw(kind if on else ""))
+        self.delete.clicked.connect(self.rulers.delete_selected)
+        self.picture.clicked.connect(lambda: choose_picture(self._viewer, self.say))
+        listen(self, self.pen.changed, self._on_pen)
+        listen(self, self.rulers.failed, self.complain)
         listen(self, self.tracker.moved, self._on_moved)
         listen(self, self.tracker.seen, self._on_seen)
         listen(self, self.tracker.ground_changed, self._on_ground)
@@ -132,6 +164,29 @@ class NavigatorDock(QWidget):
         for power, button in self.objectives.items():
             button.setEnabled(there)
             button.setChecked(power == now)
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show one line at the bottom."""
+        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
+        self.status.setText(text)
+
+    def complain(self, line: str) -> None:
+        """Show an error as one line."""
+        self.say(line, error=True)
+
+    # ------------------------------------------------------------------ measuring
+    @property
+    def _tools(self) -> dict[str, QPushButton]:
+        return {RULER: self.ruler, AREA: self.area}
+
+    def _draw(self, kind: str) -> None:
+        if not self.pen.take(kind):
+            self.complain("Ruler: no slide is open; open one first")
+
+    def _on_pen(self, kind: str) -> None:
+        for name, button in self._tools.items():
+            button.setChecked(name == kind)
+        self.say(HINTS[kind])
 
     # ------------------------------------------------------------------ going places
     def _go_to(self, x: float, y: float) -> None:

@@ -51,6 +51,7 @@ class Pen:
         self._points: list[Points] = []
         self._layer: Shapes | None = None
         self._before: Any = None
+        self._double_clicks: list[Any] = []
         session.viewer.layers.selection.events.active.connect(self._on_active)
 
     def take(self, kind: str) -> bool:
@@ -66,10 +67,12 @@ class Pen:
         session = self._rulers.session
         if layer is not self._layer:
             self._listen(layer)
-        selection = session.viewer.layers.selection if session else None
-        self._before, self._layer = selection.active if selection else None, layer
-        if selection is not None:
-            selection.active = layer
+        self._layer = layer
+        self._before = session.viewer.layers.selection.active if session else None
+        if session is not None:
+            session.viewer.layers.selection.active = layer
+            self._double_clicks = list(session.viewer.mouse_double_click_callbacks)
+            session.viewer.mouse_double_click_callbacks.clear()  # napari zooms in on them
         layer.visible = True
         layer.mode = "pan_zoom"
         layer.mouse_pan, layer.cursor, layer.help = False, "cross", HINTS[kind]
@@ -89,6 +92,8 @@ class Pen:
         self.kind, self._points, self._before = "", [], None
         layer.mouse_pan, layer.cursor, layer.help = True, "standard", ""
         self._rulers.show_draft(None)
+        if session is not None:
+            session.viewer.mouse_double_click_callbacks.extend(self._double_clicks)
         if session is not None and before is not None and before in session.viewer.layers:
             session.viewer.layers.selection.active = before
 

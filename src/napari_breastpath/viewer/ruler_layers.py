@@ -17,7 +17,8 @@ from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.ruler_shapes import (
     SHAPE_OF,
     Figure,
-    dark_lines,
+    closed,
+    end_ticks,
     figure_of,
     label_plate,
 )
@@ -101,8 +102,9 @@ def show_labels(
     layer: Shapes, figures: Sequence[Figure], pixel_um: float, draft: Figure | None = None
 ) -> None:
     """Draw dark lines, ticks and labels of figures; of a `draft` the bright line, too."""
-    dark = [line for figure in figures for line in dark_lines(figure, pixel_um)]
-    light = [] if draft is None else [draft.points]
+    light = [tick for figure in figures for tick in end_ticks(figure, pixel_um)]
+    dark = [*(closed(figure) for figure in figures), *light]
+    light += [] if draft is None else [draft.points]
     plates = [label_plate(figure, pixel_um) for figure in figures]
     layer.remove(list(range(len(layer.data))))
     if not figures:

@@ -39,8 +39,7 @@ class Figure:
     @property
     def length_um(self) -> float:
         """Length of a ruler, perimeter of an area."""
-        ends = self.points if self.kind == RULER else np.vstack([self.points, self.points[:1]])
-        return float(np.linalg.norm(np.diff(ends, axis=0), axis=1).sum())
+        return float(np.linalg.norm(np.diff(closed(self), axis=0), axis=1).sum())
 
     @property
     def area_um2(self) -> float:
@@ -55,7 +54,7 @@ class Figure:
             return short_length(self.length_um)
         if crosses_itself(self.points):
             return "the outline crosses itself"
-        return f"{area_mm2(self.area_um2 / 1e6)} · perimeter {short_length(self.length_um)}"
+        return f"{small_area(self.area_um2)} · perimeter {short_length(self.length_um)}"
 
     def same_as(self, other: Figure) -> bool:
         """Tell whether nothing was moved, up to a thousandth of a µm."""
@@ -82,6 +81,12 @@ def short_length(um: float) -> str:
     return f"{um:.1f} µm" if um < SHORT_MM * 1000 else length_mm(um / 1000)
 
 
+def small_area(um2: float) -> str:
+    """Return an area in mm², with three digits where the report's would leave one or two."""
+    mm2 = um2 / 1e6
+    return f"{mm2:.3g} mm²" if 0.001 <= mm2 < 0.1 else area_mm2(mm2)
+
+
 def figure_of(shape_type: str, points: Points) -> Figure:
     """Return what a shape of napari's measures: lines their length, all others their area."""
     points = np.asarray(points, float)[:, -2:]
@@ -97,12 +102,19 @@ def is_slip(figure: Figure, pixel_um: float) -> bool:
     )
 
 
-def dark_lines(figure: Figure, pixel_um: float) -> list[Points]:
-    """Return what is drawn under a figure: itself, closed, and a tick at each end of a ruler."""
+def closed(figure: Figure) -> Points:
+    """Return a figure's line, that of an area back to its start."""
+    if figure.kind == RULER:
+        return figure.points
+    return np.vstack([figure.points, figure.points[:1]])
+
+
+def end_ticks(figure: Figure, pixel_um: float) -> list[Points]:
+    """Return the ticks across both ends of a ruler; an area has none."""
     if figure.kind == AREA:
-        return [np.vstack([figure.points, figure.points[:1]])]
+        return []
     first, last = with_ticks(figure.points[:2], pixel_um), with_ticks(figure.points[-2:], pixel_um)
-    return [figure.points, first[1], last[2]]
+    return [first[1], last[2]]
 
 
 def label_plate(figure: Figure, pixel_um: float) -> Points:
