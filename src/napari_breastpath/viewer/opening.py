@@ -10,9 +10,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtWidgets import QFileDialog
 
 from napari_breastpath.core.errors import BreastPathError, PixelSizeError
+from napari_breastpath.results import load_result
 from napari_breastpath.results.folder import SUFFIX
 from napari_breastpath.slides import PATTERNS
 from napari_breastpath.viewer.dialogs import brief, parent_window
+from napari_breastpath.viewer.moved_slide import found_slide
 from napari_breastpath.viewer.session import Session
 
 Say: TypeAlias = Callable[[str], object]
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 def open_path(viewer: ViewerModel, path: Path, say: Say = show_error) -> bool:
     """Open a slide, or a result with its slide, and say in one line when that fails.
 
-    Asks for the pixel size where the file states none; asks nothing else.
+    Asks for the pixel size where the file states none, and where the slide of a result moved to.
 
     Parameters
     ----------
@@ -41,12 +43,22 @@ def open_path(viewer: ViewerModel, path: Path, say: Say = show_error) -> bool:
     session = Session.of(viewer)
     try:
         if path.name.endswith(SUFFIX):
-            session.open_result(path)
-            return True
+            return _open_result(session, path)
         return _open_slide(session, path)
     except BreastPathError as error:
         say(brief(error))
         return False
+
+
+def _open_result(session: Session, path: Path) -> bool:
+    result, slide = load_result(path), None
+    fingerprint = result.record["slide"]["fingerprint"]
+    if session.slide is None or session.slide.fingerprint != fingerprint:
+        slide = found_slide(result)
+        if slide is None:
+            return False
+    session.open_result(path, slide)
+    return True
 
 
 def _open_slide(session: Session, path: Path) -> bool:

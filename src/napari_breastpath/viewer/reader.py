@@ -25,7 +25,8 @@ from napari_breastpath.viewer.layers import (
     slide_layer,
     tissue_layer,
 )
-from napari_breastpath.viewer.session import Session, slide_of
+from napari_breastpath.viewer.moved_slide import found_slide
+from napari_breastpath.viewer.session import Session
 
 if TYPE_CHECKING:
     from napari import Viewer
@@ -72,7 +73,10 @@ def read_result(path: Paths) -> list[LayerData]:
     viewer = viewer_with_window()
     try:
         result = load_result(single(path) or "")
-        layers = [slide_layer(slide_of(result)), probability_layer(result)]
+        slide = found_slide(result)
+        if slide is None:
+            return NOTHING
+        layers = [slide_layer(slide), probability_layer(result)]
     except BreastPathError as error:
         return refuse(error, viewer)
     if result.status in MEASURED:

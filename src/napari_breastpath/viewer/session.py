@@ -15,7 +15,7 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
-from napari_breastpath.core.errors import ResultError, SlideError
+from napari_breastpath.core.errors import ResultError
 from napari_breastpath.edits import Corrections, Entry
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
@@ -34,6 +34,7 @@ from napari_breastpath.viewer.layers import (
     tag,
     tissue_layer,
 )
+from napari_breastpath.viewer.moved_slide import slide_of
 from napari_breastpath.viewer.navigate import feret_world, go_to
 from napari_breastpath.viewer.preferences import reader_name
 
@@ -169,19 +170,25 @@ class Session:
         self.viewer.reset_view()
         return slide
 
-    def open_result(self, path: Path | str) -> Result:
+    def open_result(self, path: Path | str, slide: Slide | None = None) -> Result:
         """Open a result folder, and its slide unless that is open already.
+
+        Parameters
+        ----------
+        path : Path or str
+        slide : Slide, optional
+            Its slide, where one has opened it; looked for where it was and near the result else.
 
         Raises
         ------
         ResultError
             It is no result.
         SlideError
-            Its slide is not where it was, nor beside the result.
+            Its slide is not where it was, nor beside the result; or is another one.
         """
         result = load_result(path)
         if self.slide is None or self.slide.fingerprint != result.record["slide"]["fingerprint"]:
-            self._add(slide_layer(slide_of(result)))
+            self._add(slide_layer(slide or slide_of(result)))
             self.viewer.reset_view()
         self.show_result(result)
         return result
@@ -344,22 +351,3 @@ def _ask_soon() -> None:
     from napari_breastpath.viewer.preferences import ask_once
 
     QTimer.singleShot(0, ask_once)
-
-
-def slide_of(result: Result) -> Slide:
-    """Open the slide of a result, where it was or near the result folder, at the pixel size used.
-
-    Raises
-    ------
-    SlideError
-        It is in none of these places.
-    """
-    recorded = result.slide_path
-    near = (result.path.parent, result.path.parent.parent)
-    candidates = (recorded, *(folder / recorded.name for folder in near))
-    found = next((path for path in candidates if path.exists()), None)
-    if found is None:
-        advice = "put it back, or beside the result folder"
-        raise SlideError(recorded, f"the slide of {result.path.name} is not there", advice)
-    mpp = result.slide_mpp
-    return open_slide(found, mpp=None if mpp.source == "header" else (mpp.x, mpp.y))
