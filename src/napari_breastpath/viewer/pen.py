@@ -126,8 +126,10 @@ class Pen:
             if not started:
                 self._drag(place(event))
             yield
-        if self.kind and not started and len(self._points) > 1:
-            self._release()
+        if self.kind and not started:
+            self._drag(place(event))  # fast hands: the last move may be missing
+            if len(self._points) > 1:
+                self._release()
 
     def _drag(self, here: Points) -> None:
         """Take the other end of a ruler along, add a point to an outline."""
