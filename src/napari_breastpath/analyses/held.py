@@ -20,7 +20,7 @@ from napari_breastpath.analyses.scanning import (
     piece_runs,
 )
 from napari_breastpath.core.progress import Progress, ProgressCallback
-from napari_breastpath.measure import Runs, stored_sums
+from napari_breastpath.measure import Runs, coarse_sums, stored_sums
 from napari_breastpath.measure.runs import band_runs, joined, label_runs, row_bands
 from napari_breastpath.measure.values import RunValues, band_values
 from napari_breastpath.results import Result
@@ -37,7 +37,27 @@ UInt8Array: TypeAlias = NDArray[np.uint8]
 COLUMNS_AT_ONCE = 4096
 BAND_PIXELS = 1 << 21
 THREADS = 2
-SUMS_PX = 4
+FINE_PX, COARSE_PX = 4, 16
+
+
+class BlockSums:
+    """Sums of a uint8 map (y, x) over blocks of 4 × 4 and of 16 × 16 px, on which scores rest.
+
+    Attributes
+    ----------
+    fine : ndarray of uint16
+    coarse : ndarray of int64
+    """
+
+    def __init__(self, shape: tuple[int, int]) -> None:
+        self.fine = np.zeros([-(-n // FINE_PX) for n in shape], np.uint16)
+        self.coarse = np.zeros([-(-n // COARSE_PX) for n in shape], np.int64)
+
+    def put(self, window: Window, heat: UInt8Array) -> None:
+        """Let a window of whole blocks of 16 px, at the map's end cut ones, have other values."""
+        sums = stored_sums(heat)
+        self.fine[_blocks(window, FINE_PX)] = sums
+        self.coarse[_blocks(window, COARSE_PX)] = coarse_sums(sums)
 
 
 class HeldMap:
@@ -53,8 +73,8 @@ class HeldMap:
         stay on disk then.
     unread, pieces : Runs
         Tissue that no tile gave a value for; the pieces of the tissue.
-    model_sums, corrected_sums : ndarray of uint16
-        Sums of 4 × 4 px of the scored heat, without and with edits.
+    model_sums, corrected_sums : BlockSums
+        Of the scored heat, without and with edits.
     """
 
     def __init__(self, result: Result) -> None:
@@ -62,8 +82,7 @@ class HeldMap:
         self.result, self.edits = result, np.zeros(shape, np.uint8)
         self.model, self.values = np.zeros(shape, np.uint8), class_values(result.classes)
         self.unread = self.pieces = joined([], shape)
-        blocks = tuple(-(-n // SUMS_PX) for n in shape)
-        self.model_sums, self.corrected_sums = (np.zeros(blocks, np.uint16) for _ in range(2))
+        self.model_sums, self.corrected_sums = BlockSums(shape), BlockSums(shape)
 
     @classmethod
     def load(
@@ -94,16 +113,15 @@ class HeldMap:
         untouched = Band(window.rows, heat, np.zeros(heat.shape[1:], np.uint8))
         one = self.has_threshold
         self.model[at] = heat[0] if one else measured_mask(untouched, self.result.classes, 0.5)
-        sums = _blocks(window)
-        self.model_sums[sums] = stored_sums(scored_heat(heat, self.result.classes))
-        self.corrected_sums[sums] = self._corrected_sums(window, heat)
+        self.model_sums.put(window, scored_heat(heat, self.result.classes))
+        self.corrected_sums.put(window, self._corrected(window, heat))
 
     def _heat(self, window: Window) -> UInt8Array:
         return self.result.map.probability.read(window.rows, window.columns)
 
-    def _corrected_sums(self, window: Window, heat: UInt8Array) -> NDArray[np.int64]:
+    def _corrected(self, window: Window, heat: UInt8Array) -> UInt8Array:
         band = Band(window.rows, heat, self.edits[window.rows, window.columns])
-        return stored_sums(corrected_heat(band, self.result.classes))
+        return corrected_heat(band, self.result.classes)
 
     def put(self, window: Window, edits: UInt8Array) -> None:
         """Let a window have other edits; sums of blocks are brought up to date where it lies."""
@@ -112,7 +130,7 @@ class HeldMap:
         whole = Window(_wider(window.rows, height), _wider(window.columns, width))
         at = whole.rows, whole.columns
         heat = self.model[at][None] if self.has_threshold else self._heat(whole)
-        self.corrected_sums[_blocks(whole)] = self._corrected_sums(whole, heat)
+        self.corrected_sums.put(whole, self._corrected(whole, heat))
 
     def mask(self, rows: slice, columns: slice, level: int) -> UInt8Array:
         """Return the corrected mask of a window: 0 nothing, k class k.
@@ -170,12 +188,13 @@ def _windows(result: Result) -> Iterator[Window]:
 
 
 def _wider(span: slice, size: int) -> slice:
-    """Return a span grown to whole blocks of 4 px."""
-    return slice(span.start // SUMS_PX * SUMS_PX, min(-(-span.stop // SUMS_PX) * SUMS_PX, size))
+    """Return a span grown to whole blocks of 16 px."""
+    start, stop = span.start // COARSE_PX, -(-span.stop // COARSE_PX)
+    return slice(start * COARSE_PX, min(stop * COARSE_PX, size))
 
 
-def _blocks(window: Window) -> tuple[slice, slice]:
-    """Return the blocks of 4 × 4 px of a window that begins at one."""
+def _blocks(window: Window, px: int) -> tuple[slice, slice]:
+    """Return the blocks of px × px map pixels of a window that begins at one."""
     spans = window.rows, window.columns
-    rows, columns = (slice(s.start // SUMS_PX, -(-s.stop // SUMS_PX)) for s in spans)
+    rows, columns = (slice(s.start // px, -(-s.stop // px)) for s in spans)
     return rows, columns

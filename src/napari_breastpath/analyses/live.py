@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.analyses.following import MeasuredClass, Window, spliced
-from napari_breastpath.analyses.held import HeldMap
+from napari_breastpath.analyses.held import BlockSums, HeldMap
 from napari_breastpath.analyses.scanning import frame_of
 from napari_breastpath.analyses.scoring import score_of, second_stage
 from napari_breastpath.core.errors import UsageError
@@ -251,10 +251,11 @@ class LiveMeasurement:
         sums = {"model": self._held.model_sums, "corrected": self._held.corrected_sums}
         return {kind: score_of(self._features(part), self._stage) for kind, part in sums.items()}
 
-    def _features(self, sums: NDArray[np.uint16]) -> Mapping[str, float]:
+    def _features(self, sums: BlockSums) -> Mapping[str, float]:
         """Return the features that the score needs: all 28 only where there is a second stage."""
-        whole = sums.astype(np.int64)
-        return stored_features(whole) if self._stage else slide_features(whole)
+        if self._stage is None:
+            return slide_features(sums.coarse)
+        return stored_features(sums.fine.astype(np.int64))
 
     def _put(self, window: Window, edits: UInt8Array) -> None:
         self._held.put(window, edits)

@@ -87,9 +87,13 @@ def stored_features(sums: NDArray[np.int64]) -> dict[str, float]:
     return _features(sums, 255, 0.0)
 
 
-def slide_features(sums: NDArray[np.int64]) -> dict[str, float]:
-    """Return the one of `stored_features` that `slide_score` needs, without the others."""
-    coarse = _block_sums(sums, 16 // SCALES[0])
+def coarse_sums(sums: NDArray[np.integer]) -> NDArray[np.int64]:
+    """Return the sums of 16 × 16 blocks, given those of 4 × 4."""
+    return _block_sums(sums.astype(np.int64), 16 // SCALES[0])
+
+
+def slide_features(coarse: NDArray[np.int64]) -> dict[str, float]:
+    """Return the one of the features that `slide_score` needs, given `coarse_sums`."""
     return {"16_max": float((coarse / (255 * 16**2)).max())}
 
 

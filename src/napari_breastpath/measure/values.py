@@ -12,6 +12,7 @@ from napari_breastpath.core.errors import UsageError
 from napari_breastpath.measure.runs import Runs, overlaps, row_bands, sum_by_label, touching
 
 Floats: TypeAlias = NDArray[np.float64]
+AT_ONCE = 1 << 21
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,14 +142,18 @@ def main_piece(runs: Runs, pieces: Runs, count: int) -> NDArray[np.int64]:
     Of pieces with equally many, the one with the lower number.
     """
     run, other, pixels = overlaps(runs, pieces)
-    pairs, which = np.unique(
-        np.column_stack((runs.label[run], pieces.label[other])), axis=0, return_inverse=True
-    )
-    total = sum_by_label(which.reshape(-1) + 1, pixels, len(pairs))
-    order = np.lexsort((-pairs[:, 1], total, pairs[:, 0]))
-    main = np.zeros(count + 1, dtype=np.int64)
-    main[pairs[order, 0]] = pairs[order, 1]
-    return main[1:]
+    label, piece = runs.label[run], pieces.label[other]
+    main, most = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
+    at_once = max(1, min(AT_ONCE // (count + 1), int(pieces.label.max(initial=0))))
+    for low in range(1, int(pieces.label.max(initial=0)) + 1, at_once):
+        some = (piece >= low) & (piece < low + at_once)
+        shared = np.zeros((count + 1, at_once), dtype=np.int64)
+        np.add.at(shared, (label[some], piece[some] - low), pixels[some])
+        best = shared[1:].argmax(axis=1)
+        pixels_of_best = shared[np.arange(1, count + 1), best]
+        better = pixels_of_best > most
+        main[better], most[better] = best[better] + low, pixels_of_best[better]
+    return main
 
 
 def flagged(runs: Runs, flag: Runs, count: int, reach: int = 0) -> NDArray[np.bool_]:
