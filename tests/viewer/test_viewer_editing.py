@@ -47,7 +47,7 @@ class Desk:
         self.session.open_result(self.path)
         self.editor = Editor.of(self.session)
         self.said: list[str] = []
-        self.editor.said.connect(lambda text, _: self.said.append(text))
+        self.editor.said.connect(lambda line: self.said.append(line.text))
 
     def close(self) -> None:
         assert self.editor.drain()
@@ -247,9 +247,10 @@ def test_the_brush_is_in_um(desk: Desk) -> None:
     assert desk.editor.brush_um == 40
 
 
-def test_closing_the_layer_brings_the_mask_back(desk: Desk) -> None:
+def test_closing_the_layer_brings_the_mask_back(desk: Desk, qapp: Any) -> None:
     desk.start()
     desk.viewer.layers.remove(desk.editor.canvas.layer)
+    qapp.processEvents()
     assert desk.session.layer("mask").visible
     assert not desk.editor.active
 

@@ -11,10 +11,12 @@ if TYPE_CHECKING:
 
 
 def accompany(session: Session) -> None:
-    """Follow a session's camera and keep its rulers; scripts without Qt have no timers for it."""
+    """Follow a session's camera, rulers and hands; scripts without Qt have no timers for it."""
+    from napari_breastpath.viewer.editing import Editor
     from napari_breastpath.viewer.rulers import Rulers
     from napari_breastpath.viewer.tracker import Tracker
 
     if QApplication.instance() is not None:
         Tracker.of(session)
         Rulers.of(session)
+        Editor.of(session)

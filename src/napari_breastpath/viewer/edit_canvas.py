@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
+from qtpy.QtCore import QTimer
 
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.edits import Corrections
@@ -144,9 +146,10 @@ class EditCanvas:
             self._mask_visible, mask.visible = mask.visible, False
 
     def _show_mask(self) -> None:
-        mask = self.session.layer("mask")
-        if mask is not None:
-            mask.visible = self._mask_visible
+        with suppress(ReferenceError):  # the viewer is closed
+            mask = self.session.layer("mask")
+            if mask is not None:
+                mask.visible = self._mask_visible
 
     def remove(self) -> None:
         """Take the layer off the slide; the mask shows again."""
@@ -157,7 +160,8 @@ class EditCanvas:
     def forget(self) -> None:
         """Take note that the layer is gone."""
         if self.layer is not None and not self.suspended:
-            self._show_mask()
+            # Not at once: when the viewer closes, all layers go and none may be drawn any more.
+            QTimer.singleShot(0, self._show_mask)
         self.layer = self.window = None
         self.mode, self.suspended = PAN, False
 

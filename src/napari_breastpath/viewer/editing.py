@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from weakref import ref
 
 from napari.utils.notifications import show_info
@@ -37,9 +37,16 @@ if TYPE_CHECKING:
 MakeChange = Callable[[Corrections], Change | None]
 FOLLOW_MS = 120
 BRUSH_UM = 100.0
-UNDO_KEY, REDO_KEY = "Control-Z", "Control-Shift-Z"
+UNDO_KEY, REDO_KEY = "Ctrl+Z", "Ctrl+Shift+Z"
 PAINT_KEYS = {"paint": ("2", "P"), "erase": ("1", "E"), "polygon": ("3",), "fill": ("4", "F")}
 """napari's own keys of its Labels tools; on our read-only layers they open the edit layer."""
+
+
+class Line(NamedTuple):
+    """One line for the user."""
+
+    text: str
+    error: bool
 
 
 class Editor:
@@ -49,16 +56,19 @@ class Editor:
     ----------
     canvas : EditCanvas
         The layer under the brush.
+    pressed : bool
+        A stroke is being drawn.
     value : int
         Label value that is painted: class k, 0 erases.
     said : Signal
-        Emitted with (one line, whether it is an error).
+        Emitted with a `Line` for the user.
     changed : Signal
-        Emitted when the window, the tool, the class, the brush or what can be undone changed.
+        Emitted with this editor when its window, tool, class or brush, or what can be undone
+        changed.
     """
 
-    said = Signal(str, bool)
-    changed = Signal()
+    said = Signal(object)
+    changed = Signal(object)
 
     @classmethod
     def of(cls, session: Session) -> Self:
@@ -75,7 +85,7 @@ class Editor:
         self._asked = 0
         self._stale: EditWindow | None = None
         self._began: float | None = None
-        self._pressed = False
+        self.pressed = False
         self._follow_soon = qdebounced(self.follow, timeout=FOLLOW_MS)
         camera = session.viewer.scene.camera.events
         for event in (camera.center, camera.zoom, session.viewer.canvas.events.size):
@@ -147,7 +157,7 @@ class Editor:
         else:
             self.canvas.resume()
             self._select()
-        self.changed.emit()
+        self.changed.emit(self)
 
     def _select(self) -> None:
         layers = self.session.viewer.layers
@@ -157,11 +167,11 @@ class Editor:
     def close(self) -> None:
         """Put the brush away; strokes under way are still written."""
         self.canvas.remove()
-        self.changed.emit()
+        self.changed.emit(self)
 
     def follow(self) -> None:
         """Open the part that is in view now, if the edit layer is open on another."""
-        if self._session() is None or not self.active or self._pressed:
+        if self._session() is None or not self.active or self.pressed:
             return
         seen, window = self.canvas.seen(), self.canvas.window
         if seen is None or window is None:
@@ -186,16 +196,17 @@ class Editor:
     def _opened(self, corrections: Corrections, window: EditWindow, mask: Any, asked: int) -> None:
         if corrections is not self.session.corrections or len(self._strokes):
             return  # strokes that could not be written are on screen only: let them stay
-        if self._pressed:
+        if self.pressed:
             self._follow_soon()
             return
         if asked != self._asked:  # strokes came after it was read
             self._open(corrections, window)
             return
         self._stale = None
+        if self.canvas.suspended:
+            self.say("")
         self.canvas.show(corrections, window, mask)
-        self.say("")
-        self.changed.emit()
+        self.changed.emit(self)
 
     # ------------------------------------------------------------------ the layer's own life
     def _dress(self, layer: Labels) -> None:
@@ -226,8 +237,8 @@ class Editor:
     def _on_removed(self, event: Any) -> None:
         if event.value is self.canvas.layer:
             self.canvas.forget()
-            self._began, self._pressed = None, False
-            self.changed.emit()
+            self._began, self.pressed = None, False
+            self.changed.emit(self)
 
     def _on_camera(self, event: Any = None) -> None:
         if self.active:
@@ -235,7 +246,7 @@ class Editor:
 
     def _on_result(self, result: Result | None) -> None:
         self._all_stale()
-        self.changed.emit()
+        self.changed.emit(self)
 
     def _on_measured(self, result: Result) -> None:
         self._all_stale()
@@ -250,7 +261,7 @@ class Editor:
         if canvas.layer is None or canvas.moving or canvas.suspended:
             return
         canvas.mode, self._began = str(canvas.layer.mode), None
-        self.changed.emit()
+        self.changed.emit(self)
 
     def _on_label(self, event: Any = None) -> None:
         """Keep to the model's classes: napari's keys count on without end."""
@@ -260,7 +271,7 @@ class Editor:
             return
         if layer.selected_label in (0, *paintable(corrections.result.classes)):
             self.value = layer.selected_label
-            self.changed.emit()
+            self.changed.emit(self)
         else:
             layer.selected_label = self.value
 
@@ -269,7 +280,7 @@ class Editor:
         self.value = value
         if self.canvas.layer is not None:
             self.canvas.layer.selected_label = value
-        self.changed.emit()
+        self.changed.emit(self)
 
     # ------------------------------------------------------------------ the brush
     @property
@@ -294,17 +305,17 @@ class Editor:
         layer = self.canvas.layer
         if layer is not None and layer.brush_size != self._brush_px():
             self._brush_um = float(layer.brush_size * self._pixel_um())
-            self.changed.emit()
+            self.changed.emit(self)
 
     def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
         """Take the time of a stroke, and let nothing be read anew while it is drawn."""
         if self._began is None or self.tool != "polygon":
             self._began = time.monotonic()
-        self._pressed = True
+        self.pressed = True
         yield
         while event.type == "mouse_move":
             yield
-        self._pressed = False
+        self.pressed = False
         self._read_stale()
         self._follow_soon()
 
@@ -411,7 +422,7 @@ class Editor:
             self._mark(EditWindow(*entry.window))
         self.session.edited.emit(entry)
         self.say(steps_of(corrections.log).said(entry))
-        self.changed.emit()
+        self.changed.emit(self)
 
     # ------------------------------------------------------------------ in order
     def _ask(self, work: Callable[[], Any], done: Callable[[Any], None]) -> int:
@@ -440,7 +451,7 @@ class Editor:
     def _read_stale(self) -> None:
         """Read what has changed, once no stroke is under way."""
         window, corrections = self._stale, self.session.corrections
-        if window is None or corrections is None or self._pressed or self._queue.waiting:
+        if window is None or corrections is None or self.pressed or self._queue.waiting:
             return
         asked = self._ask(
             lambda: corrections.mask(window.rows, window.columns),
@@ -448,7 +459,7 @@ class Editor:
         )
 
     def _paste(self, window: EditWindow, mask: Any, asked: int) -> None:
-        if asked == self._asked and not self._pressed and window == self._stale:
+        if asked == self._asked and not self.pressed and window == self._stale:
             self._stale = None
             self.canvas.paste(window, mask)
 
@@ -461,7 +472,7 @@ class Editor:
         """Say one line to whoever listens; an error that nobody hears is a notification."""
         if error and not len(self.said):
             show_info(text)
-        self.said.emit(text, error)
+        self.said.emit(Line(text, error))
 
     def _told(self, act: Callable[[], None]) -> bool:
         try:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.viewer import commands
+from napari_breastpath.viewer.edit_commands import EDIT_KEYS, UNDO_KEYS
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -29,10 +30,11 @@ KEYS: dict[str, Callable[..., Any]] = {
     "F7": commands.zoom_40,
     "F8": commands.ruler,
     "F9": commands.area,
+    **EDIT_KEYS,
 }
 
 
 def bind_keys(viewer: ViewerModel) -> None:
     """Bind our keys to a viewer."""
-    for key, command in KEYS.items():
+    for key, command in (KEYS | UNDO_KEYS).items():
         viewer.bind_key(key, command, overwrite=True)
