@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -64,7 +65,8 @@ def test_too_few_patients_are_said_so(tmp_path: Path) -> None:
 def test_balanced_draws_have_every_kind_equally_often(
     kinds: list[int], count: int, balance: bool
 ) -> None:
-    tiles = Tiles(np.zeros(len(kinds), np.int64), np.zeros((len(kinds), 2)), np.array(kinds))
+    places = np.zeros((len(kinds), 2))
+    tiles = Tiles(np.zeros(len(kinds), np.int64), places, places, np.array(kinds))
     drawn = draw(tiles, np.ones(len(kinds)), count, balance, np.random.default_rng(0))
     assert len(drawn) == count
     if balance:
@@ -84,6 +86,19 @@ def test_normal_and_tumour_tiles_are_found_background_is_not(tmp_path: Path) -> 
     assert set(patients) == {"P1", "P2"}
     assert set(tiles.kind[patients == "P1"]) >= {1}
     assert set(tiles.kind[patients == "P2"]) == {0}
+
+
+@pytest.mark.parametrize("crop", [32, 64, 96, 128])
+def test_tiles_reach_every_place_and_stay_on_their_image(tmp_path: Path, crop: int) -> None:
+    write_masks(tmp_path, patients=1)
+    asked = config(tmp_path, source(tmp_path))
+    asked = dataclasses.replace(asked, fit=dataclasses.replace(asked.fit, crop=crop))
+    tiles = find_tiles(read_samples(asked), asked)
+    ends = [(tiles.centre + sign * (tiles.reach + crop / 2)) for sign in (-1, 1)]
+    assert ends[0].min() == pytest.approx(min(0, 48 - crop / 2))
+    assert ends[1].max() == pytest.approx(max(96, 48 + crop / 2))
+    centres = np.unique(tiles.centre[:, 0])
+    assert np.diff(centres) == pytest.approx(2 * tiles.reach[0, 0])
 
 
 def test_sources_count_by_their_share_not_their_size(tmp_path: Path) -> None:

@@ -194,7 +194,7 @@ def _part(tiles: Tiles, samples: Sequence[Sample], chosen: Sequence[Sample]) -> 
     numbers = {id(sample): k for k, sample in enumerate(chosen)}
     new = np.array([numbers.get(id(sample), -1) for sample in samples], np.int64)[tiles.sample]
     keep = new >= 0
-    return Tiles(new[keep], tiles.centre[keep], tiles.kind[keep])
+    return Tiles(new[keep], tiles.centre[keep], tiles.reach[keep], tiles.kind[keep])
 
 
 def _keep_curves(trainer: Trainer, order: Order) -> None:

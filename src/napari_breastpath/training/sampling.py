@@ -32,12 +32,16 @@ class Tiles:
         Which sample each lies in.
     centre : ndarray, float64 (n, 2)
         x, y in level-0 pixels.
+    reach : ndarray, float64 (n, 2)
+        How far a tile may move from there in x and y, level-0 pixels: together they reach
+        everywhere on their image, each place equally often.
     kind : ndarray of int (n,)
         0 normal, k with something of class k in it.
     """
 
     sample: Ints
     centre: NDArray[np.float64]
+    reach: NDArray[np.float64]
     kind: Ints
 
     def __len__(self) -> int:
@@ -53,37 +57,41 @@ def find_tiles(samples: Sequence[Sample], config: Config) -> Tiles:
         There is none.
     """
     found = [_of_sample(sample, config) for sample in samples]
-    which = [np.full(len(kinds), k) for k, (_, kinds) in enumerate(found)]
+    which = [np.full(len(kinds), k) for k, (*_, kinds) in enumerate(found)]
     if not sum(map(len, which)):
         advice = "set fit.min_tissue lower, or tissue = 'none'"
         raise UsageError("sources", "no tile holds tissue", advice)
     return Tiles(
         np.concatenate(which).astype(np.int64),
-        np.concatenate([centres for centres, _ in found]),
-        np.concatenate([kinds for _, kinds in found]),
+        *(np.concatenate(part) for part in zip(*found, strict=True)),
     )
 
 
-def _of_sample(sample: Sample, config: Config) -> tuple[NDArray[np.float64], Ints]:
+def _of_sample(
+    sample: Sample, config: Config
+) -> tuple[NDArray[np.float64], NDArray[np.float64], Ints]:
     step = config.mpp / np.array([sample.slide.mpp.x, sample.slide.mpp.y])
-    centres = _centres(sample, config.crop, step)
+    centres, reach = _places(sample, config.crop * step)
     tissue = _tissue_share(sample, centres, config.crop * step)
     found = [_kind(sample, centre, config.crop, step, len(config.classes)) for centre in centres]
     kinds = np.array([kind for kind, _ in found], np.int64)
     known = np.array([is_known for _, is_known in found], bool)
     keep = known & ((tissue >= config.fit.min_tissue) | (kinds > 0))
-    return centres[keep], kinds[keep]
+    return centres[keep], np.repeat(reach[None], keep.sum(), axis=0), kinds[keep]
 
 
-def _centres(sample: Sample, crop: int, step: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return where tiles side by side, spread evenly, have their centres: (n, 2) x, y."""
-    sizes = np.array([sample.slide.width, sample.slide.height])
-    axes = []
-    for size, edge in zip(sizes, crop * step, strict=True):
+def _places(
+    sample: Sample, edges: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the centres of tiles spread evenly, (n, 2) x, y, and how far each may move, (2,)."""
+    axes, reach = [], []
+    for size, edge in zip((sample.slide.width, sample.slide.height), edges, strict=True):
         count = max(1, int(np.ceil(size / edge)))
-        axes.append(np.linspace(edge / 2, size - edge / 2, count) if count > 1 else [size / 2])
+        room = max(size - edge, 0.0)
+        reach.append(room / count / 2)
+        axes.append(size / 2 - room / 2 + (2 * np.arange(count) + 1) * reach[-1])
     x, y = np.meshgrid(*axes)
-    return np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float64)
+    return np.stack([x.ravel(), y.ravel()], axis=1), np.array(reach)
 
 
 def _tissue_share(

@@ -21,8 +21,8 @@ from napari_breastpath.training.sampling import Tiles
 from napari_breastpath.training.sources import ASSUMED_MPP, Sample
 
 Rgb: TypeAlias = NDArray[np.uint8]
-TILES_PER_PATIENT, TILES_PER_SOURCE = 12, 30
-PIXELS_PER_TILE, PIXELS_PER_SOURCE = 4000, 60_000
+TILES_PER_PATIENT, TILES_PER_SOURCE = 10, 30
+PIXELS_PER_TILE, PIXELS_PER_SOURCE = 1500, 40_000
 
 
 @dataclass(frozen=True, slots=True)

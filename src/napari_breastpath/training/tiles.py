@@ -111,7 +111,7 @@ class Cutter:
             angle = 90.0 * int(rng.integers(1, 4))
         side = crop if angle % 90 == 0 else int(np.ceil(crop * np.sqrt(2))) + 2
         smallest, largest = change.scale
-        shift = rng.uniform(-0.5, 0.5, 2) * crop
+        shift = rng.uniform(-1, 1, 2) * self.tiles.reach[drawn.tile]
         cut = self._read(drawn.tile, shift, side, rng.uniform(smallest, largest))
         cut = cut._replace(image=self._stained(cut.image, drawn.tile, rng))
         cut = cut.turned(angle, crop, self._sample(drawn.tile).truth.is_soft)
@@ -126,12 +126,12 @@ class Cutter:
         return self.samples[int(self.tiles.sample[tile])]
 
     def _read(self, tile: int, shift: NDArray[np.float64], side: int, scale: float) -> Cut:
-        """Return `side` × `side` px around a tile's middle, moved by `shift` px."""
+        """Return `side` × `side` px around a tile's middle, moved by `shift` level-0 px."""
         sample = self._sample(tile)
         slide, mpp = sample.slide, self.config.mpp * scale
         step = mpp / np.array([slide.mpp.x, slide.mpp.y])
         centre = _kept_inside(
-            self.tiles.centre[tile] + shift * step,
+            self.tiles.centre[tile] + shift,
             self.config.crop * step,
             np.array([slide.width, slide.height]),
         )
