@@ -57,11 +57,23 @@ def test_growing_and_shrinking_go_by_distance(mask: np.ndarray, um: float, mpp: 
 
 
 @settings(deadline=None)
-@given(masks, lengths_um.filter(lambda um: um < 8), mpps)
+@given(masks, st.integers(10, 800).map(lambda hundredths: hundredths / 100), mpps)
 def test_smoothing_is_what_most_neighbours_are(mask: np.ndarray, um: float, mpp: tuple) -> None:
     near = operations.disc(um, mpp).astype(int)
     counts = ndimage.convolve(mask.astype(int), near, mode="constant")
     np.testing.assert_array_equal(operations.smooth(mask, um, mpp), 2 * counts > near.sum())
+
+
+@given(masks, lengths_um, mpps, st.integers(1, 200))
+@settings(deadline=None, max_examples=30)
+def test_bands_give_the_same_as_the_whole(
+    mask: np.ndarray, um: float, mpp: tuple, pixels: int
+) -> None:
+    whole = [operations.smooth(mask, um, mpp), operations.grow(mask, um, mpp)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(operations, "BAND_PIXELS", pixels)
+        np.testing.assert_array_equal(operations.smooth(mask, um, mpp), whole[0])
+        np.testing.assert_array_equal(operations.grow(mask, um, mpp), whole[1])
 
 
 @settings(deadline=None)

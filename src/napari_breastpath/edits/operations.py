@@ -5,7 +5,7 @@ Points are (row, column) in map px, pixel i covering [i, i+1); `mpp` is (x, y) i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -20,6 +20,7 @@ FloatArray: TypeAlias = NDArray[np.float64]
 EIGHT = np.ones((3, 3), dtype=bool)
 ROUNDING = 1 + 1e-9  # forgives float noise where a pixel lies exactly at a length
 STRETCH_PX = 64.0
+BAND_PIXELS = 1 << 22
 
 
 def half_size(radius_um: float, mpp: Mpp) -> tuple[int, int]:
@@ -70,8 +71,12 @@ def smooth(mask: BoolArray, radius_um: float, mpp: Mpp) -> BoolArray:
     near = disc(radius_um, mpp)
     if near.size == 1:
         return mask.copy()
-    shares = signal.oaconvolve(mask.astype(np.float64), near.astype(np.float64), mode="same")
-    return np.asarray(np.rint(shares) > near.sum() / 2)
+
+    def most(band: BoolArray) -> BoolArray:
+        shares = signal.oaconvolve(band.astype(np.float64), near.astype(np.float64), mode="same")
+        return np.asarray(np.rint(shares) > near.sum() / 2)
+
+    return _by_bands(mask, near.shape[0] // 2, most)
 
 
 def grow(mask: BoolArray, um: float, mpp: Mpp) -> BoolArray:
@@ -81,12 +86,25 @@ def grow(mask: BoolArray, um: float, mpp: Mpp) -> BoolArray:
     """
     if um < 0:
         return ~grow(~mask, -um, mpp)
-    if not mask.any():
-        return mask.copy()
     from scipy import ndimage
 
-    near: BoolArray = ndimage.distance_transform_edt(~mask, sampling=mpp[::-1]) <= um * ROUNDING
-    return near
+    def near(band: BoolArray) -> BoolArray:
+        distance = ndimage.distance_transform_edt(~band, sampling=mpp[::-1])
+        return np.asarray(distance <= um * ROUNDING)
+
+    return _by_bands(mask, half_size(um, mpp)[0], near)
+
+
+def _by_bands(mask: BoolArray, reach: int, work: Callable[[BoolArray], BoolArray]) -> BoolArray:
+    """Do what looks no more than `reach` rows away a band at a time, so that memory is bounded."""
+    done = np.zeros_like(mask)
+    rows = max(reach, BAND_PIXELS // max(mask.shape[1], 1), 1)
+    for top in range(0, len(mask), rows):
+        first = max(top - reach, 0)
+        band = mask[first : top + rows + reach]
+        if band.any():
+            done[top : top + rows] = work(band)[top - first : top - first + rows]
+    return done
 
 
 def line_mask(
