@@ -260,7 +260,7 @@ class Corrections:
         self._history.journal.check(edit.number)
         assert edit.window is not None
         stored = Stored(edit.pixels, edit.window)
-        return self._do(action, maker=edit.maker, stored=stored, of=edit.number)
+        return self._do(action, stored=stored, of=edit.number)
 
     def _do(
         self,
