@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.exchange.class_names import ClassNames
-from napari_breastpath.exchange.painting import Canvas, read_painting
+from napari_breastpath.exchange.label_image import read_label_image
+from napari_breastpath.exchange.painting import Canvas, is_annotation_file, read_painting
 from napari_breastpath.results import Result
 from napari_breastpath.results.masks import (
     Band,
@@ -108,8 +109,17 @@ def _truths(config: EvaluationConfig) -> Iterator[tuple[str, Result, Mask]]:
 def _truth_of(result: Result, path: Path | None) -> Mask:
     if path is None:
         return np.zeros(result.lattice.shape, bool)
-    painting = read_painting(path, Canvas.of(result), ClassNames(result.classes))
+    canvas = Canvas.of(result)
+    if _is_empty_image(path, canvas):  # a truth too: no tumour
+        return np.zeros(result.lattice.shape, bool)
+    painting = read_painting(path, canvas, ClassNames(result.classes))
     return np.isin(painting.raster, [k + 1 for k in scored_channels(result.classes)])
+
+
+def _is_empty_image(path: Path, canvas: Canvas) -> bool:
+    if is_annotation_file(path) or not path.is_file():
+        return False
+    return not read_label_image(path, canvas.lattice, canvas.size).values()
 
 
 def _tissue(result: Result) -> Mask:
@@ -192,10 +202,10 @@ def lesions(config: EvaluationConfig) -> Prepared:
 
 def _hits_of_results(config: EvaluationConfig) -> Iterator[tuple[str, Hits]]:
     for name, result, truth in _truths(config):
-        heat = np.concatenate([_heat(result, band, config.row) for band in bands(result)]) / 255
+        heat = np.concatenate([_heat(result, band, config.row) for band in bands(result)])
         mpp = result.lattice.mpp
-        found = peaks(heat, mpp, config.threshold, config.apart_um)
-        yield name, score_detections(true_lesions(truth, mpp), *found)
+        rows, columns, value = peaks(heat, mpp, 255 * config.threshold, config.apart_um)
+        yield name, score_detections(true_lesions(truth, mpp), rows, columns, value / 255)
 
 
 def _heat(result: Result, band: Band, row: str) -> NDArray[np.uint8]:

@@ -15,32 +15,32 @@ from napari_breastpath.training.second_stage.table import Samples
 Floats: TypeAlias = NDArray[np.float64]
 Split: TypeAlias = tuple[NDArray[np.intp], NDArray[np.intp]]
 CALIBRATION_FOLDS = 3
+LEAST_PATIENTS = 4  # of each kind: two folds leave two to calibrate on
 
 
 def patient_splits(samples: Samples, folds: int, seed: int = 0) -> list[Split]:
-    """Return (train, test) rows; no patient is on both sides, both kinds are spread evenly.
-
-    Raises
-    ------
-    UsageError
-        Fewer patients with or without metastasis than folds.
-    """
+    """Return (train, test) rows; no patient is on both sides, both kinds are spread evenly."""
     from sklearn.model_selection import StratifiedGroupKFold
 
-    check_enough(samples, folds)
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     splits = splitter.split(samples.features, samples.metastasis, samples.patients)
     return [(np.asarray(train), np.asarray(test)) for train, test in splits]
 
 
 def check_enough(samples: Samples, folds: int) -> None:
-    """Refuse too few patients for `folds` folds of each kind."""
-    patients = np.array(samples.patients)
-    counts = [len(set(patients[samples.metastasis == kind])) for kind in (True, False)]
-    if min(counts) < folds or folds < 2:
+    """Refuse too few patients of each kind for `folds` folds, each calibrated by patient too."""
+    least = max(folds, LEAST_PATIENTS) if folds == 2 else folds
+    counts = patients_by_kind(samples)
+    if min(counts) < least or folds < 2:
         cause = f"{counts[0]} patients with and {counts[1]} without metastasis"
-        advice = f"{folds} folds need at least {max(folds, 2)} of each: label more slides"
+        advice = f"{folds} folds need at least {max(least, 3)} of each: label more slides"
         raise UsageError("fit-score", cause, advice + " or lower --folds")
+
+
+def patients_by_kind(samples: Samples) -> tuple[int, int]:
+    """Return how many patients have a slide with, and how many have one without metastasis."""
+    patients = np.array(samples.patients)
+    return tuple(len(set(patients[samples.metastasis == k])) for k in (True, False))  # type: ignore[return-value]
 
 
 def fit_classifier(make: Make, samples: Samples, seed: int = 0) -> Any:
@@ -51,8 +51,7 @@ def fit_classifier(make: Make, samples: Samples, seed: int = 0) -> Any:
     """
     from sklearn.calibration import CalibratedClassifierCV
 
-    patients = np.array(samples.patients)
-    fewest = min(len(set(patients[samples.metastasis == kind])) for kind in (True, False))
+    fewest = min(patients_by_kind(samples))
     splits = patient_splits(samples, max(2, min(CALIBRATION_FOLDS, fewest)), seed)
     model = CalibratedClassifierCV(scaled(make(seed)), method="sigmoid", cv=splits, ensemble=False)
     return model.fit(samples.features, samples.metastasis.astype(int))
