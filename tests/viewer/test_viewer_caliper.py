@@ -42,9 +42,9 @@ def test_the_text_is_beside_the_line(ends: np.ndarray, pixel_um: float) -> None:
 def test_the_longest_extent_is_drawn_and_follows_the_zoom(tmp_path: Path, qtbot: object) -> None:
     session = Session.of(viewer := ViewerModel())
     slide = session.open_slide(sample_slide_path())
-    caliper = Caliper(session)
+    caliper = Caliper.of(session)
     viewer.scene.camera.zoom = 0.1
-    caliper.show_longest(measured_result(tmp_path, slide))
+    caliper.show(measured_result(tmp_path, slide))
     layer = session.layer("caliper")
     assert layer.text.values[-1] == "0.825 mm"
     line, widths = np.array(layer.data[0]), list(layer.edge_width)
@@ -52,5 +52,5 @@ def test_the_longest_extent_is_drawn_and_follows_the_zoom(tmp_path: Path, qtbot:
     viewer.scene.camera.zoom = 0.2
     qtbot.waitUntil(lambda: layer.edge_width[0] == widths[0] / 2)
     assert np.allclose(layer.data[0], line)
-    caliper.show_longest(None)
+    caliper.show(None)
     assert session.layer("caliper") is None

@@ -203,7 +203,7 @@ def no_specimen(path: Path) -> None:
     [
         (no_table, "no regions.csv yet"),
         (empty_table, "a table is damaged"),
-        (other_table, "'below_cell_size'"),
+        (other_table, "'region_id, feret_max_mm"),
         (no_specimen, "'specimen'"),
     ],
 )

@@ -68,8 +68,8 @@ def test_formats_have_names(vendor: str, name: str) -> None:
 def test_headline_of_a_result(tmp_path: Path, specimen: str, category: str) -> None:
     with open_slide(sample_slide_path()) as slide:
         result = measured_result(tmp_path, slide, specimen)
-    figures = dict(wording.headline(result))
+    figures = dict(wording.headline(result.record))
     assert figures["Longest extent"] == "0.825 mm · Feret, region 1"
     assert figures["Tumour area"] == "0.200 mm²"
     assert figures["Category"] == category
-    assert wording.warning_lines(result) == ["colours far from H&E"]
+    assert wording.warning_lines(result.record) == ["colours far from H&E"]

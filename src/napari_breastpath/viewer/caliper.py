@@ -1,157 +1,216 @@
-"""The caliper: the longest extent drawn on the slide, with end ticks and its length in mm."""
+"""The caliper: the longest extent drawn on the slide, and dragged by an end to measure by hand.
+
+A dragged end makes a manual measurement. It goes into the journal, is drawn in a colour of its own
+and called manual; the automatic one stays beside it. Lengths are world µm, so µm/px may differ in x
+and y.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Generator, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
 
 import numpy as np
-from numpy.typing import NDArray
+from psygnal import Signal
 
 from napari_breastpath.report.wording import length_mm
-from napari_breastpath.viewer.coordinates import world_placement
+from napari_breastpath.viewer.caliper_drawing import (
+    BY_HAND,
+    CHARACTER_PX,
+    DARK,
+    GAP_PX,
+    HALO_PX,
+    HANDLE_PX,
+    LIGHT,
+    LINE_HEIGHT_PX,
+    LINE_PX,
+    TEXT_PT,
+    TICK_PX,
+    Extent,
+    Points,
+    Shape,
+    drawing,
+    nearest_end,
+    plate,
+    unit_across,
+    with_ticks,
+)
+from napari_breastpath.viewer.coordinates import to_level0, to_world, world_placement
 from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.navigate import feret_world
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    import pandas as pd
+    from napari.layers import Layer, Shapes
 
+    from napari_breastpath.core.geometry import PixelSize
     from napari_breastpath.results import Result
     from napari_breastpath.viewer.session import Session
 
-Points = NDArray[np.float64]
+__all__ = [
+    "CHARACTER_PX", "DARK", "GAP_PX", "HALO_PX", "LIGHT", "LINE_HEIGHT_PX", "LINE_PX", "TEXT_PT",
+    "TICK_PX", "Caliper", "Extent", "drawing", "extents_of", "longest_row", "plate", "unit_across",
+    "with_ticks",
+]  # fmt: skip
 ROLE = "caliper"
-TICK_PX, HALO_PX, LINE_PX, GAP_PX = 10.0, 6.0, 3.0, 8.0
-TEXT_PT, CHARACTER_PX, LINE_HEIGHT_PX = 12, 12.0, 24.0
-DARK, LIGHT = "#101018", "#ffe14d"
-LINES = 3
-"""The line and a tick at each end; drawn twice, dark under light, to be seen on any stain."""
+GRAB_PX = HANDLE_PX + 4.0
+MANUAL_FERET = [f"manual_feret_{name}" for name in ("x1", "y1", "x2", "y2")]
+HELP = "Drag to measure the extent by hand"
+DRAGGABLE_MODES = ("pan_zoom", "transform")
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
-    """What the caliper shows.
-
-    Attributes
-    ----------
-    ends : ndarray, float (2, 2)
-        (y, x) in world µm.
-    text : str
-        The length with its unit.
-    """
-
-    ends: Points
-    text: str
-
-
-def unit_across(ends: Points) -> Points:
-    """Return the unit vector (y, x) at right angles to a line, pointing down or right."""
-    along = ends[1] - ends[0]
-    across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-9)
-    return -across if tuple(across) < (0.0, 0.0) else across
-
-
-def with_ticks(ends: Points, pixel_um: float) -> list[Points]:
-    """Return a line and a tick across each of its ends, at `pixel_um` µm per screen pixel."""
-    tick = unit_across(ends) * TICK_PX * pixel_um
-    return [ends, *(np.stack([end - tick, end + tick]) for end in ends)]
-
-
-def plate(ends: Points, text: str, pixel_um: float) -> Points:
-    """Return the corners of the plate for the text: beside the line's middle, clear of it."""
-    half = np.array([LINE_HEIGHT_PX, CHARACTER_PX * (len(text) + 1)]) / 2 * pixel_um
-    across = unit_across(ends)
-    away = float(np.abs(across) @ half) + GAP_PX * pixel_um
-    center = ends.mean(axis=0) + across * away
-    return center + half * np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
-
-
-def drawing(extent: Extent, pixel_um: float) -> tuple[list[Points], list[float]]:
-    """Return the shapes, (y, x) in world µm, and their edge widths in µm, from the bottom up."""
-    lines = with_ticks(extent.ends, pixel_um)
-    shapes = [*lines, *lines, plate(extent.ends, extent.text, pixel_um)]
-    widths = [HALO_PX] * LINES + [LINE_PX] * LINES + [LINE_PX]
-    return shapes, [width * pixel_um for width in widths]
-
-
-def longest_region(result: Result) -> Any:
+def longest_row(regions: pd.DataFrame, summary: Mapping[str, Any]) -> Any:
     """Return the row of the region with the longest extent, None where nothing was measured."""
-    number = (result.record.get("regions") or {}).get("longest_feret_region")
-    if number is None:
-        return None
-    regions = result.regions
-    rows = regions[regions["region_id"] == number]
+    rows = regions[regions["region_id"] == summary.get("longest_feret_region")]
     return rows.iloc[0] if len(rows) else None
 
 
-class Caliper:
-    """Draws an extent on a session's slide and keeps its width on screen.
+def extents_of(
+    regions: pd.DataFrame, summary: Mapping[str, Any], mpp: PixelSize
+) -> tuple[Extent, ...]:
+    """Return what to draw: the manual extent over the automatic one, or that alone.
 
     Parameters
     ----------
-    session : Session
+    regions : DataFrame
+        As regions.csv.
+    summary : mapping
+        As `regions` of result.json.
+    mpp : PixelSize
+        Of the slide.
     """
+    row, drawn = longest_row(regions, summary), []
+    by_hand = summary.get("manual_longest_feret_mm")
+    if row is not None:
+        text = length_mm(float(row["feret_max_mm"]))
+        words = text if by_hand is None else f"{text} automatic"
+        drawn.append(Extent(feret_world(row, mpp), words, is_main=by_hand is None))
+    if by_hand is not None:
+        ends = to_world([summary[name] for name in MANUAL_FERET], mpp)
+        drawn.append(Extent(ends, _manual_text(ends), BY_HAND))
+    return tuple(drawn)
+
+
+def _manual_text(ends: Points) -> str:
+    return f"{length_mm(length_um(ends) / 1e3)} manual"
+
+
+def length_um(ends: Points) -> float:
+    """Return the length of a line in world µm."""
+    return float(np.hypot(*(ends[1] - ends[0])))
+
+
+class Caliper:
+    """Draws extents on a session's slide, keeps their width on screen, and lets ends be dragged.
+
+    Attributes
+    ----------
+    may_drag : bool
+        Whether hands may measure now.
+    dragged : Signal
+        Emitted with the detail of a journal's `extent` (ends in level-0 px, `length_mm`) when an
+        end was let go.
+    """
+
+    dragged = Signal(object)
+
+    @classmethod
+    def of(cls, session: Session) -> Self:
+        """Return the one of a session, made on first use."""
+        if cls not in session.companions:
+            session.companions[cls] = cls(session)
+        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         from superqt.utils import qdebounced
 
         self._session = session
-        self._extent: Extent | None = None
-        self._viewer = ref(session.viewer)
+        self._extents: tuple[Extent, ...] = ()
+        self._kinds: list[str] = []
+        self.may_drag = False
+        self._is_near = False
+        viewer = session.viewer
+        self._viewer = ref(viewer)
         self._fit_soon = qdebounced(self._fit, timeout=80)
-        session.viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        viewer.scene.camera.events.zoom.connect(self._on_zoom)
+        viewer.mouse_move_callbacks.append(self._on_move)
+        viewer.mouse_drag_callbacks.append(self._on_drag)
 
-    def show_longest(self, result: Result | None) -> None:
-        """Draw the longest extent of a measured result; without one, take the caliper away."""
-        row = longest_region(result) if result is not None else None
-        if row is None or result is None or self._session.slide is None:
+    def show(
+        self,
+        result: Result | None,
+        regions: pd.DataFrame | None = None,
+        summary: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Draw the longest extent of a result; without one, take the caliper away.
+
+        `regions` and `summary` are those to show where they are not the result's own.
+        """
+        slide = self._session.slide
+        if result is None or slide is None:
             self.remove()
             return
-        ends = feret_world(row, self._session.slide.mpp)
-        self.show(Extent(ends, length_mm(float(row["feret_max_mm"]))), result)
+        table = result.regions if regions is None else regions
+        figures = (result.record.get("regions") or {}) if summary is None else summary
+        extents = extents_of(table, figures, slide.mpp)
+        self._draw(_with_handles(extents, self.may_drag), result)
 
-    def show(self, extent: Extent, result: Result) -> None:
-        """Draw one extent of a result; the layer that is there stays, hidden or not."""
-        self._extent = extent
+    def remove(self) -> None:
+        """Take the caliper off the slide."""
+        layer = self._session.layer(ROLE)
+        self._extents = ()
+        if layer is not None:
+            self._session.viewer.layers.remove(layer)
+
+    # ------------------------------------------------------------------ drawing
+    def _draw(self, extents: tuple[Extent, ...], result: Result) -> None:
+        if not extents:
+            self.remove()
+            return
+        self._extents = extents
         layer, layers = self._session.layer(ROLE), self._session.viewer.layers
         if layer is not None:
             self._fit()
             return
         active = layers.selection.active
-        self._session.viewer.add_layer(self._layer(extent, result))
+        self._session.viewer.add_layer(self._layer(result))
         if active is not None and active in layers:
             layers.selection.active = active
 
-    def remove(self) -> None:
-        """Take the caliper off the slide."""
-        layer = self._session.layer(ROLE)
-        if layer is not None:
-            self._session.viewer.layers.remove(layer)
-
+    @property
     def _pixel_um(self) -> float:
         """µm per pixel of the screen."""
         return 1 / self._session.viewer.scene.camera.zoom
 
-    def _layer(self, extent: Extent, result: Result) -> Layer:
+    def _layer(self, result: Result) -> Layer:
         from napari.layers import Shapes
 
-        shapes, widths = drawing(extent, self._pixel_um())
         layer = Shapes(
-            shapes,
-            shape_type=["line"] * (2 * LINES) + ["rectangle"],
-            edge_width=widths,
-            edge_color=[DARK] * LINES + [LIGHT] * LINES + [DARK],
-            face_color=DARK,
+            ndim=2,
             opacity=1.0,
             name="Longest extent",
-            features={"length": texts(extent)},
-            text={"string": "{length}", "size": TEXT_PT, "color": LIGHT, "anchor": "center"},
             metadata={TAG: {"role": ROLE, "result": result.path}},
             **world_placement(),
         )
+        self._fill(layer, drawing(self._extents, self._pixel_um))
         layer.editable = False
         return layer
+
+    def _fill(self, layer: Shapes, shapes: list[Shape]) -> None:
+        """Put shapes into the layer; the same ones at other places only move."""
+        kinds = [f"{shape.kind} {shape.edge} {shape.face}" for shape in shapes]
+        if kinds == self._kinds and len(layer.data) == len(shapes):
+            layer.data = [shape.points for shape in shapes]
+            layer.edge_width = [shape.width for shape in shapes]
+        else:
+            _refill(layer, shapes)
+        self._kinds = kinds
+        layer.features = {
+            "length": [shape.text for shape in shapes],
+            "colour": [extent_colour(shape, self._extents) for shape in shapes],
+        }
 
     def _on_zoom(self, event: Any = None) -> None:
         self._fit_soon()
@@ -161,14 +220,91 @@ class Caliper:
         if self._viewer() is None:  # closed since the zoom
             return
         layer = self._session.layer(ROLE)
-        if layer is None or self._extent is None:
+        if layer is not None and self._extents:
+            self._fill(cast("Shapes", layer), drawing(self._extents, self._pixel_um))
+
+    # ------------------------------------------------------------------ dragging
+    def _end_at(self, position: Any) -> int | None:
+        """Return which end of the extent on top the mouse is at, while it may be dragged."""
+        layer, viewer = self._session.layer(ROLE), self._session.viewer
+        active = viewer.layers.selection.active
+        busy = (
+            active is not None and str(getattr(active, "mode", "pan_zoom")) not in DRAGGABLE_MODES
+        )
+        if not self.may_drag or not self._extents or busy or layer is None or not layer.visible:
+            return None
+        place = np.asarray(position, float)[-2:]
+        return nearest_end(self._extents[-1], place, GRAB_PX * self._pixel_um)
+
+    def _on_move(self, viewer: Any, event: Any) -> None:
+        """Show by the cursor that an end can be dragged."""
+        is_near = self._end_at(event.position) is not None
+        if is_near != self._is_near:
+            self._is_near = is_near
+            viewer.cursor.style = "pointing" if is_near else "standard"
+            viewer.help = HELP if is_near else ""
+
+    def _on_drag(self, viewer: Any, event: Any) -> Generator[None, None, None]:
+        end = self._end_at(event.position)
+        if end is None:
             return
-        shapes, widths = drawing(self._extent, self._pixel_um())
-        layer.data = shapes
-        layer.edge_width = widths
-        layer.features = {"length": texts(self._extent)}
+        event.handled = True  # so that the view stays
+        before, moved = self._extents, False
+        yield
+        while event.type == "mouse_move":
+            event.handled = moved = True
+            self._move_end(before, end, np.asarray(event.position, float)[-2:])
+            yield
+        event.handled = True
+        if moved:
+            self._let_go()
+
+    def _move_end(self, before: tuple[Extent, ...], end: int, place: Points) -> None:
+        """Draw the extent on top as a manual one with an end elsewhere."""
+        automatic = before[0]
+        ends = before[-1].ends.copy()
+        ends[end] = place
+        text = automatic.text if len(before) > 1 else f"{automatic.text} automatic"
+        manual = Extent(ends, _manual_text(ends), BY_HAND, has_handles=True)
+        others = replace(automatic, text=text, is_main=False, has_handles=False)
+        self._extents = (others, manual) if self._has_automatic(before) else (manual,)
+        self._fit()
+
+    @staticmethod
+    def _has_automatic(extents: tuple[Extent, ...]) -> bool:
+        return extents[0].colour != BY_HAND
+
+    def _let_go(self) -> None:
+        slide, ends = self._session.slide, self._extents[-1].ends
+        if slide is None:
+            return
+        (x1, y1), (x2, y2) = to_level0(ends, slide.mpp).tolist()
+        detail = {"x1": x1, "y1": y1, "x2": x2, "y2": y2, "length_mm": length_um(ends) / 1e3}
+        self.dragged.emit(detail)
 
 
-def texts(extent: Extent) -> list[str]:
-    """Return the text of every shape: only the plate has one."""
-    return [""] * (2 * LINES) + [extent.text]
+def _with_handles(extents: tuple[Extent, ...], may_drag: bool) -> tuple[Extent, ...]:
+    return (*extents[:-1], *(replace(last, has_handles=may_drag) for last in extents[-1:]))
+
+
+def extent_colour(shape: Shape, extents: tuple[Extent, ...]) -> str:
+    """Return the colour of a plate's text: its extent's."""
+    return next((extent.colour for extent in extents if extent.text == shape.text), LIGHT)
+
+
+def _refill(layer: Shapes, shapes: list[Shape]) -> None:
+    layer.data = []
+    layer.add(
+        [shape.points for shape in shapes],
+        shape_type=[shape.kind for shape in shapes],
+        edge_width=[shape.width for shape in shapes],
+        edge_color=[shape.edge for shape in shapes],
+        face_color=[shape.face for shape in shapes],
+    )
+    layer.features = {"length": [""] * len(shapes), "colour": [LIGHT] * len(shapes)}
+    layer.text = {
+        "string": "{length}",
+        "size": TEXT_PT,
+        "color": {"feature": "colour"},
+        "anchor": "center",
+    }

@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
 
-from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.viewer import navigate
-from napari_breastpath.viewer.dialogs import brief
 from napari_breastpath.viewer.session import ROLES, Session
 
 if TYPE_CHECKING:
@@ -107,7 +105,7 @@ def toggle_tissue(viewer: Viewer) -> Callable[[], None] | None:
 
 
 def next_region(viewer: Viewer) -> None:
-    """Go to the next region, the longest first."""
+    """Go to the next region, in the order chosen in the Measurements dock."""
     _step_region(viewer, 1)
 
 
@@ -117,16 +115,12 @@ def previous_region(viewer: Viewer) -> None:
 
 
 def _step_region(viewer: Viewer, step: int) -> None:
-    session = Session.of(viewer)
-    try:
-        regions = session.result.regions if session.result else None
-    except BreastPathError as error:
-        show_info(brief(error))
-        return
-    if regions is None or regions.empty:
-        show_info("No regions yet." if regions is None else "No regions above the threshold.")
-        return
-    session.go_to_region(navigate.following(regions, session.region, step))
+    from napari_breastpath.viewer.tour import Tour
+
+    tour = Tour.of(Session.of(viewer))
+    if not tour.step(step):
+        nothing = tour.regions is None
+        show_info("No regions yet." if nothing else "No regions above the threshold.")
 
 
 def zoom(viewer: Viewer, power: float) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 
 from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
@@ -17,10 +17,16 @@ from napari_breastpath.viewer import jobs
 from napari_breastpath.viewer.exporting import ExportMenu, ask_where
 from napari_breastpath.viewer.importing import ImportMenu, ask_what, imported_text
 from napari_breastpath.viewer.layers import MEASURED
+from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.runner import Handler, Runner
+from napari_breastpath.viewer.saving import choose_picture
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.worker import WorkFunction
 
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+IMPORT_TIP = "Bring outlines or labels of another program into this result"
 EXPORT, IMPORT, REPORT = "The export", "The import", "The report"
 
 
@@ -63,7 +69,7 @@ class ExchangeBar(QWidget):
         super().__init__(parent)
         self.session, self.runner, self._say = session, runner, say
         self.import_button, self.export_button = QPushButton("Import…"), QPushButton("Export…")
-        self.report_button = QPushButton("Report")
+        self.report_button, self.picture_button = QPushButton("Report"), QPushButton("Picture…")
         self.export_menu = ExportMenu(self, lambda: session.result, self.export_dialog)
         self.import_menu = ImportMenu(self, self.import_dialog)
         self._dress()
@@ -72,10 +78,12 @@ class ExchangeBar(QWidget):
         self.import_button.setMenu(self.import_menu)
         self.export_button.setMenu(self.export_menu)
         self.report_button.clicked.connect(lambda: self.report())
+        self.picture_button.clicked.connect(lambda: self.picture())
         tips = {
-            self.import_button: "Bring outlines or labels of another program into this result",
+            self.import_button: IMPORT_TIP,
             self.export_button: "Write this result for another program",
             self.report_button: "Write report.html into the result folder and open it",
+            self.picture_button: "Save what is on screen with scale bar, caliper and figures (PNG)",
         }
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
@@ -105,7 +113,16 @@ class ExchangeBar(QWidget):
 
         self._in_one_line(ask)
 
+    def lock(self, reason: str) -> None:
+        """Say why nothing may be imported; "" where it may."""
+        self.import_button.setEnabled(not reason)
+        self.import_button.setToolTip(reason or IMPORT_TIP)
+
     # ------------------------------------------------------------------ what they do
+    def picture(self) -> None:
+        """Ask where to save a picture of the view, and do it."""
+        choose_picture(cast("Viewer", self.session.viewer), self._say)
+
     def export(self, to: str, path: Path) -> None:
         """Export the shown result to one of `exchange.formats.FORMATS`."""
         self._start(
@@ -143,6 +160,11 @@ class ExchangeBar(QWidget):
         self, task: str, text: str, job: Callable[[Result], WorkFunction], done: Handler
     ) -> None:
         def start() -> None:
+            self.runner.check_idle(task)
+            shown_result(self.session)
+            LiveNumbers.of(self.session).save_first(lambda: self._in_one_line(begin))
+
+        def begin() -> None:
             work = job(self._ready(task))
             self._say(text)
             self.runner.start(task, work, done, lambda line: self._say(line, error=True))

@@ -13,6 +13,7 @@ from napari_breastpath.analyses import (
     Run,
     analyze_added_tissue,
     analyze_request,
+    by_hand,
     import_file,
     measure_result,
 )
@@ -106,6 +107,15 @@ def measure(path: Path, threshold: float | None, specimen: str | None = None) ->
 
     def function(work: Work) -> Result:
         return measure_result(load_result(path), threshold, specimen)
+
+    return function
+
+
+def record_hands(path: Path, *_: object) -> WorkFunction:
+    """Write what hands measured and signed into a result's record."""
+
+    def function(work: Work) -> Result:
+        return by_hand.record_hands(load_result(path))
 
     return function
 

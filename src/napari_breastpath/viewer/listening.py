@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakMethod
+from weakref import WeakMethod, ref
 
 from psygnal import SignalInstance
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject
 
 
@@ -24,12 +25,13 @@ def listen(widget: QObject, signal: SignalInstance, slot: Callable[[Any], None])
     slot : callable
         A bound method that takes the signal's value.
     """
-    method = WeakMethod(slot)
+    method, whose = WeakMethod(slot), ref(widget)
 
     def call(value: Any) -> None:
         alive = method()
-        if alive is not None:
+        if alive is None or not isalive(whose()):
+            signal.disconnect(call, missing_ok=True)
+        else:
             alive(value)
 
     signal.connect(call)
-    widget.destroyed.connect(lambda: signal.disconnect(call, missing_ok=True))

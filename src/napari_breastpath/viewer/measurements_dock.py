@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QPushButton, QSlider, QVBoxLayout, QWidget
-from superqt.utils import qdebounced
 
 from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
 from napari_breastpath.report.wording import RESEARCH_ONLY
 from napari_breastpath.results import Result
-from napari_breastpath.viewer import jobs, wording
+from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.caliper import Caliper
 from napari_breastpath.viewer.closing import ClosingGuard
 from napari_breastpath.viewer.exchange_bar import ExchangeBar, shown_result
+from napari_breastpath.viewer.figures import Figures, undamaged
 from napari_breastpath.viewer.form import (
     DOCK_WIDTH_PX,
     SPECIMENS,
@@ -29,17 +30,27 @@ from napari_breastpath.viewer.form import (
 )
 from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.listening import listen
+from napari_breastpath.viewer.live_numbers import MEASURING, LiveNumbers
+from napari_breastpath.viewer.noting import lock_reason
+from napari_breastpath.viewer.noting import note as write_note
 from napari_breastpath.viewer.region_table import RegionTable
+from napari_breastpath.viewer.review_bar import ReviewBar
 from napari_breastpath.viewer.runner import Runner
 from napari_breastpath.viewer.session import Session
+from napari_breastpath.viewer.tour import Tour
+from napari_breastpath.viewer.tour_bar import TourBar
 
 if TYPE_CHECKING:
     import pandas as pd
     from napari.viewer import Viewer
 
-MEASURING = "Measuring"
-WAIT_MS = 350
 NOTHING_YET = "No measurements yet: run an analysis, or open a result."
+TIPS = {
+    "threshold": "A pixel belongs to the mask when its probability is strictly greater.",
+    "slider": "A pixel belongs to the mask when its probability is strictly greater.",
+    "specimen": "A lymph node gets a nodal category (ITC, micro, macro) from the longest extent.",
+    "reset_button": "Take the manual extent back; the journal keeps it",
+}
 
 
 class MeasurementsDock(QWidget):
@@ -56,10 +67,9 @@ class MeasurementsDock(QWidget):
         super().__init__(parent)
         self.session = Session.of(napari_viewer)
         self.runner = Runner.of(self.session)
-        self.caliper = Caliper(self.session)
+        self.live = LiveNumbers.of(self.session)
+        self.caliper = Caliper.of(self.session)
         self._guard: ClosingGuard | None = None
-        self._wanted: dict[str, Any] = {}
-        self._measure_soon = qdebounced(self._measure, timeout=WAIT_MS)
         self._build()
         self._connect()
         self.show_result(self.session.result)
@@ -74,35 +84,48 @@ class MeasurementsDock(QWidget):
         self.threshold.setSingleStep(0.01)
         self.specimen = choice(SPECIMENS)
         self._choices = (self.threshold, self.slider, self.specimen)
-        self.table = RegionTable()
+        self.table, self.tour = RegionTable(), TourBar(self.session)
         self.longest_button = QPushButton("Go to longest extent")
+        self.reset_button = QPushButton("Back to automatic")
+        self.review = ReviewBar(self.session, self.say)
         self.exchange = ExchangeBar(self.session, self.runner, self.say)
+        self._lay_out()
+        for name, tip in TIPS.items():
+            getattr(self, name).setToolTip(tip)
+        self.setMinimumWidth(DOCK_WIDTH_PX)
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(4)
         layout.addLayout(self.figures)
         layout.addWidget(self.warnings)
+        layout.addLayout(beside(self.longest_button, self.reset_button))
         choices = compact_form()
         choices.addRow("Specimen", self.specimen)
         choices.addRow("Threshold", beside(self.slider, self.threshold))
         layout.addLayout(choices)
         layout.addWidget(self.table, stretch=1)
-        layout.addWidget(self.longest_button)
-        layout.addWidget(self.exchange)
-        layout.addWidget(self.status)
-        layout.addWidget(note(RESEARCH_ONLY))
-        self.setMinimumWidth(DOCK_WIDTH_PX)
+        for widget in (self.tour, self.review, self.exchange, self.status, note(RESEARCH_ONLY)):
+            layout.addWidget(widget)
 
     def _connect(self) -> None:
         self.slider.valueChanged.connect(lambda v: self.threshold.setValue(v / 100))
         self.threshold.valueChanged.connect(self._on_threshold)
         self.specimen.currentIndexChanged.connect(
-            lambda _: self._want(specimen=self.specimen.currentData())
+            lambda _: self.live.want(specimen=self.specimen.currentData())
         )
         self.longest_button.clicked.connect(self.go_to_longest)
+        self.reset_button.clicked.connect(lambda: self._write("extent_reset"))
         self.table.chosen.connect(self.go_to)
         self.runner.changed.connect(self._on_runner)
-        listen(self, self.session.result_changed, self.show_result)
-        listen(self, self.session.measured, self._on_measured)
+        session = self.session
+        listen(self, session.result_changed, self.show_result)
+        listen(self, session.measured, self._on_measured)
+        listen(self, session.numbers, self._show_again)
+        listen(self, session.edited, self._show_again)
+        listen(self, self.live.failed, self.complain)
+        listen(self, self.caliper.dragged, self._on_dragged)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Qt's hook: now there is a window to watch."""
@@ -114,35 +137,43 @@ class MeasurementsDock(QWidget):
     def show_result(self, result: Result | None) -> None:
         """Show a result's figures; of one that is not measured yet, say so."""
         measured = result if result is not None and result.status in MEASURED else None
-        self._wanted = {}
         self.say("" if measured else NOTHING_YET)
         try:
-            self._show_measured(measured)
+            self._show(measured)
         except ResultError as error:
-            self._show_measured(None)
+            self._show(None)
             self.complain(error)
         self._on_runner()
 
-    def _show_measured(self, result: Result | None) -> None:
+    def _show(self, result: Result | None, again: bool = False) -> None:
         """Show figures and choices; whatever is wrong with a result is a `ResultError`."""
-        try:
-            self._show_figures(result)
-            self._show_choices(result)
-        except (KeyError, TypeError, ValueError) as error:
-            if result is None:
-                raise
-            cause = f"its record or a table is damaged ({type(error).__name__}: {error})"
-            raise ResultError(
-                result.path, cause, "restore it, or analyse the slide anew"
-            ) from error
+        figures = self.live.figures() if result is not None else None
+        with undamaged(result) if result is not None else nullcontext():
+            self._show_figures(figures, again)
+            self._show_caliper(result, figures)
+            if not again:
+                self._show_choices(result)
 
-    def _show_figures(self, result: Result | None) -> None:
-        self.table.show_result(result)
-        self._fill(wording.headline(result) if result else [])
-        lines = wording.warning_lines(result) if result else []
+    def _show_figures(self, figures: Figures | None, again: bool) -> None:
+        self.table.show_regions(figures.regions if figures else None, again)
+        self._fill(wording.headline(figures.record) if figures else [])
+        lines = wording.warning_lines(figures.record) if figures else []
         self.warnings.setText("\n".join(f"⚠ {line}" for line in lines))
         self.warnings.setVisible(bool(lines))
-        self.caliper.show_longest(result)
+        by_hand = figures is not None and "manual_longest_feret_mm" in figures.summary
+        self.reset_button.setVisible(by_hand)
+
+    def _show_caliper(self, result: Result | None, figures: Figures | None) -> None:
+        self.caliper.may_drag = self.session.corrections is not None and not self._lock
+        if figures is None:
+            self.caliper.show(None)
+        else:
+            self.caliper.show(result, figures.regions, figures.summary)
+
+    @property
+    def _lock(self) -> str:
+        """Why nothing may be changed, "" where it may."""
+        return lock_reason(self.session)
 
     def _fill(self, figures: Sequence[tuple[str, str]]) -> None:
         while self.figures.rowCount():
@@ -164,17 +195,29 @@ class MeasurementsDock(QWidget):
         for widget in self._choices:
             widget.blockSignals(False)
 
+    def _show_again(self, _: object) -> None:
+        """Show newer numbers, or what hands measured, and leave choices as they are."""
+        result = self.session.result
+        if result is not None and result.status in MEASURED:
+            try:
+                self._show(result, again=True)
+            except ResultError as error:
+                self.complain(error)
+        self._on_runner()
+
     def _on_runner(self) -> None:
         """Let choices be changed only while nothing else writes to the result."""
         result, measuring = self.session.result, self.runner.task == MEASURING
         measured = result is not None and result.status in MEASURED
-        free = measured and (self.runner.idle or measuring)
+        lock = self._lock
+        free = bool(measured and (self.runner.idle or measuring) and not lock)
         one_class = measured and result is not None and len(result.classes) == 1
-        for widget in (self.threshold, self.slider):
-            widget.setEnabled(bool(free and one_class))
-        self.specimen.setEnabled(bool(free))
-        if self.runner.idle and self._wanted:
-            self._measure_soon()
+        for name, is_on in (("threshold", one_class), ("slider", one_class), ("specimen", True)):
+            getattr(self, name).setEnabled(bool(free and is_on))
+            getattr(self, name).setToolTip(lock or TIPS[name])
+        self.reset_button.setEnabled(not lock)
+        self.reset_button.setToolTip(lock or TIPS["reset_button"])
+        self.exchange.lock(lock)
 
     def say(self, text: str, error: bool = False) -> None:
         """Show one line at the bottom."""
@@ -185,54 +228,46 @@ class MeasurementsDock(QWidget):
         """Show an error as one line."""
         self.say(str(error), error=True)
 
-    # ------------------------------------------------------------------ measuring again
+    # ------------------------------------------------------------------ what hands do
     def _on_threshold(self, value: float) -> None:
         self.slider.blockSignals(True)
         self.slider.setValue(round(value * 100))
         self.slider.blockSignals(False)
-        self._want(threshold=round(value, 3))
-
-    def _want(self, **choice: Any) -> None:
-        self._wanted |= choice
-        self._measure_soon()
-
-    def _measure(self) -> None:
-        """Measure as was asked for last, unless something is under way."""
-        result, wanted = self.session.result, self._wanted
-        if result is None or not wanted or not self.runner.idle:
-            return
-        self._wanted = {}
-        self.say("Measuring …")
-        work = jobs.measure(result.path, wanted.get("threshold"), wanted.get("specimen"))
-        self.runner.start(MEASURING, work, self._on_measure_done, self.complain)
-
-    def _on_measure_done(self, result: Result) -> None:
-        """Show new figures, unless another result is shown by now or other ones are wanted."""
-        if not self._is_shown(result):
-            return
-        self.session.result = result
-        self.session.measured.emit(result)
-
-    def _is_shown(self, result: Result) -> bool:
-        return self.session.result is not None and self.session.result.path == result.path
+        self.live.want(threshold=round(value, 3))
 
     def _on_measured(self, result: Result) -> None:
-        if self._is_shown(result) and not self._wanted:
+        """Show what was measured, unless another result is shown or newer numbers are."""
+        shown = self.session.result
+        if shown is None or shown.path != result.path:
+            return
+        if self.live.numbers is None and self.live.is_saved:
             self.show_result(result)
+        else:
+            self._show_again(result)
+
+    def _on_dragged(self, detail: dict[str, Any]) -> None:
+        self._write("extent", detail)
+
+    def _write(self, action: str, detail: dict[str, Any] | None = None) -> None:
+        write_note(self.session, action, detail, self._on_unwritten)
+
+    def _on_unwritten(self, line: str) -> None:
+        self._show_again(None)
+        self.complain(line)
 
     # ------------------------------------------------------------------ going places
     def go_to(self, region: pd.Series[Any]) -> None:
         """Bring a region of the table to the middle of the view."""
-        self.session.go_to_region(region["region_id"])
+        Tour.of(self.session).go_to(region["region_id"])
 
     def go_to_longest(self) -> None:
         """Bring the longest extent to the middle of the view."""
         try:
-            region = (shown_result(self.session).record["regions"] or {}).get(
-                "longest_feret_region"
-            )
+            shown_result(self.session)
+            figures = self.live.figures()
+            region = figures.summary.get("longest_feret_region") if figures else None
             if region is None:
                 raise UsageError("Longest extent", "there is no region", "lower the threshold")
-            self.session.go_to_region(region)
+            Tour.of(self.session).go_to(region)
         except BreastPathError as error:
             self.complain(error)

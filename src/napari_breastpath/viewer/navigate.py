@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,12 +50,9 @@ def go_to(viewer: ViewerModel, ends: NDArray[np.float64]) -> None:
     )
 
 
-def following(regions: pd.DataFrame, current: Any, step: int) -> Any:
-    """Return the id of the region after (`step` 1) or before (−1) `current`, the longest first.
+def following(ids: Sequence[Any], current: Any, step: int) -> Any:
+    """Return the id after (`step` 1) or before (−1) `current`.
 
-    From nowhere the longest; after the last the first again; None when there are no regions.
+    From nowhere the first; after the last the first again.
     """
-    ids = list(regions.sort_values("feret_max_mm", ascending=False)["region_id"])
-    if not ids:
-        return None
     return ids[(ids.index(current) + step) % len(ids)] if current in ids else ids[0]

@@ -37,6 +37,11 @@ def reader_name() -> str:
     return str(getattr(getattr(settings(), "reader", None), "name", "")).strip()
 
 
+def set_reader_name(name: str) -> None:
+    """Keep the name for all that hands do from now on."""
+    settings().reader.name = name
+
+
 def should_ask() -> bool:
     """Tell whether the question was never answered."""
     return bool(settings().opening.ask)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_breastpath.report.wording import area_mm2, fraction, length_mm
-
-if TYPE_CHECKING:
-    from napari_breastpath.results import Result
 
 Role = Qt.ItemDataRole
 ROOT = QModelIndex()
@@ -59,8 +56,8 @@ def with_remarks(regions: pd.DataFrame) -> pd.DataFrame:
     """Return the table with a column `remarks`, the flags in words."""
     flags = {name: regions[name].astype(bool) for name in REMARKS}
     words = [
-        ", ".join(REMARKS[name] for name in REMARKS if flags[name].iloc[row])
-        for row in range(len(regions))
+        ", ".join(REMARKS[name] for name, is_set in zip(REMARKS, row, strict=True) if is_set)
+        for row in zip(*flags.values(), strict=True)
     ]
     return regions.assign(remarks=pd.Series(words, index=regions.index, dtype=object))
 
@@ -72,10 +69,10 @@ class RegionModel(QAbstractTableModel):
         super().__init__(parent)
         self.regions = pd.DataFrame()
 
-    def show(self, result: Result | None) -> None:
-        """Show a measured result's regions; none for None."""
+    def show(self, regions: pd.DataFrame | None) -> None:
+        """Show regions; none for None."""
         self.beginResetModel()
-        self.regions = with_remarks(result.regions) if result is not None else pd.DataFrame()
+        self.regions = with_remarks(regions) if regions is not None else pd.DataFrame()
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = ROOT) -> int:
@@ -143,11 +140,12 @@ class RegionTable(QTableView):
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setMinimumSectionSize(24)
 
-    def show_result(self, result: Result | None) -> None:
-        """Show a measured result's regions, the longest first."""
-        self.regions.show(result)
-        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        self.resizeColumnsToContents()
+    def show_regions(self, regions: pd.DataFrame | None, again: bool = False) -> None:
+        """Show regions, the longest first; `again` keeps order and widths that the user chose."""
+        self.regions.show(regions)
+        if not again:
+            self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+            self.resizeColumnsToContents()
 
     def _on_row(self, index: QModelIndex) -> None:
         source = self.model().mapToSource(index)

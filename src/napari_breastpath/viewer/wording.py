@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from napari_breastpath.report.wording import NOTHING, area_mm2, category_title, 
 
 if TYPE_CHECKING:
     from napari_breastpath.models import ModelBundle
-    from napari_breastpath.results import Result
     from napari_breastpath.slides import Slide
 
 ERROR_COLOR, WARNING_COLOR = "#e0604c", "#d9a521"
@@ -97,7 +97,7 @@ def seen_text(share: float | None) -> str:
     return f"You have seen {percent} % of the tissue at"
 
 
-def category(regions: dict[str, Any]) -> str:
+def category(regions: Mapping[str, Any]) -> str:
     """Return the nodal category and what it leaves out, or why there is none."""
     name = regions.get("category")
     if not name:
@@ -105,7 +105,7 @@ def category(regions: dict[str, Any]) -> str:
     return f"{category_title(name)} ({regions.get('note') or CELL_RULE_NOTE})"
 
 
-def score_text(score: dict[str, Any] | None) -> str:
+def score_text(score: Mapping[str, Any] | None) -> str:
     """Return the slide score of the model, and of the corrected map where it differs."""
     model = (score or {}).get("model") or {}
     if model.get("value") is None:
@@ -117,26 +117,34 @@ def score_text(score: dict[str, Any] | None) -> str:
     return text
 
 
-def headline(result: Result) -> list[tuple[str, str]]:
-    """Return the slide-level figures of a measured result, most important first."""
-    record = result.record
-    regions = record.get("regions") or {}
+def extents(regions: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the longest extent; where hands measured, theirs first and the automatic one below."""
     longest, region = regions.get("longest_feret_mm"), regions.get("longest_feret_region")
-    where = f" · Feret, region {region}" if region else ""
+    automatic = f"{length_mm(longest)}{f' · Feret, region {region}' if region else ''}"
+    by_hand = regions.get("manual_longest_feret_mm")
+    if by_hand is None:
+        return [("Longest extent", automatic)]
+    manual = f"{length_mm(by_hand)} · manual, {reported.manual(regions)}"
+    return [("Longest extent", manual), ("Automatic", automatic)]
+
+
+def headline(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the slide-level figures of a record, most important first."""
+    regions, status = record.get("regions") or {}, str(record["status"])
     return [
-        ("Longest extent", f"{length_mm(longest)}{where}"),
+        *extents(regions),
         ("Major axis", f"{length_mm(regions.get('slide_major_axis_mm'))} · by moments"),
         ("Tumour area", area_mm2(regions.get("total_area_mm2"))),
         ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
         ("Regions", str(regions.get("count", NOTHING))),
         ("Category", category(regions)),
         ("Score", score_text(record.get("score"))),
-        ("Status", STATUSES.get(result.status, result.status)),
+        ("Status", STATUSES.get(status, status)),
     ]
 
 
-def warning_lines(result: Result) -> list[str]:
+def warning_lines(record: Mapping[str, Any]) -> list[str]:
     """Return what to know before trusting the figures: unread tissue, then recorded warnings."""
-    unread = result.record.get("unread_tissue_fraction") or 0.0
+    unread = record.get("unread_tissue_fraction") or 0.0
     lines = [f"{unread:.1%} of the tissue was not read"] if unread > 0 else []
-    return [*lines, *map(str, result.record.get("warnings", []))]
+    return [*lines, *map(str, record.get("warnings", []))]

@@ -1,0 +1,73 @@
+"""The buttons of the tour through regions, and the line that says why one matters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_breastpath.viewer.form import choice
+from napari_breastpath.viewer.form import note as label
+from napari_breastpath.viewer.listening import listen
+from napari_breastpath.viewer.live_numbers import LiveNumbers
+from napari_breastpath.viewer.tour import EFFECT, LENGTH, Tour
+
+if TYPE_CHECKING:
+    from napari_breastpath.viewer.session import Session
+
+ORDERS = (("What matters first", EFFECT), ("The longest first", LENGTH))
+TIPS = {
+    "before": "Go back to the region before [Shift+B]",
+    "after": "Go to the next region [Shift+N]",
+    "order": "What would change the slide's figures most if corrected comes first, or the longest",
+}
+
+
+class TourBar(QWidget):
+    """Goes to the next region or the one before.
+
+    Parameters
+    ----------
+    session : Session
+    parent : QWidget, optional
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session, self.tour = session, Tour.of(session)
+        self.before, self.after = QPushButton("◀"), QPushButton("▶  Next region")
+        self.order, self.why = choice(ORDERS), label()
+        self._lay_out()
+        self.before.clicked.connect(lambda: self.tour.step(-1))
+        self.after.clicked.connect(lambda: self.tour.step(1))
+        self.order.currentIndexChanged.connect(self._on_order)
+        for signal in (session.numbers, session.result_changed, LiveNumbers.of(session).advised):
+            listen(self, signal, self.show_state)
+        listen(self, self.tour.moved, self.show_state)
+        self.show_state()
+
+    def _lay_out(self) -> None:
+        column, row = QVBoxLayout(self), QHBoxLayout()
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        self.before.setMaximumWidth(36)
+        for name, tip in TIPS.items():
+            getattr(self, name).setToolTip(tip)
+            row.addWidget(getattr(self, name), stretch=int(name != "before"))
+        column.addLayout(row)
+        column.addWidget(self.why)
+
+    def _on_order(self, _: int) -> None:
+        self.tour.order = self.order.currentData()
+        self.show_state()
+
+    def show_state(self, _: Any = None) -> None:
+        """Say where the tour is, and why."""
+        ids, here = self.tour.ids(), self.session.region
+        for button in (self.before, self.after):
+            button.setEnabled(bool(ids))
+        is_here = here in ids
+        place = f"Region {here} ({ids.index(here) + 1} of {len(ids)})" if is_here else ""
+        why = self.tour.why(here) if is_here else ""
+        self.why.setText(f"{place}: {why}" if why else place)
+        self.why.setVisible(bool(place))
