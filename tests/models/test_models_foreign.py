@@ -230,11 +230,11 @@ def test_weights_lie_in_their_own_folder(tmp_path: Path, name: str) -> None:
 
 
 def test_margins_are_cut_off() -> None:
-    from napari_breastpath.models.graph import _without_margin
+    from napari_breastpath.models.graph import without_margin
 
     values = torch.arange(64.0).reshape(1, 1, 8, 8)
-    assert torch.equal(_without_margin(values, 2, 4), values[:, :, 2:6, 2:6])
-    assert torch.equal(_without_margin(values, 4, 8), values)
+    assert torch.equal(without_margin(values, 2, 4), values[:, :, 2:6, 2:6])
+    assert torch.equal(without_margin(values, 4, 8), values)
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.cli import hands
+from napari_breastpath.cli.models import models
 from napari_breastpath.cli.scoring import evaluate, fit_score
 from napari_breastpath.cli.terminal import Reporter, complain, summary
 from napari_breastpath.cli.training import train
@@ -19,7 +20,6 @@ from napari_breastpath.core.errors import BreastPathError, ResultError, UsageErr
 
 if TYPE_CHECKING:
     from napari_breastpath.batch import Done, Task
-    from napari_breastpath.models import ModelBundle
     from napari_breastpath.results import Result
 
 OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -200,29 +200,6 @@ def _write_report(path: Path, args: Namespace) -> tuple[Result | None, int]:
         complain(error)
         return result, WRONG_USAGE if isinstance(error, UsageError) else FAILED
     return result, OK
-
-
-def models(args: Namespace) -> int:
-    """List, show or verify model bundles."""
-    from napari_breastpath.models import list_models, load_model, verify_model
-
-    if args.action == "list":
-        for bundle in list_models():
-            print(_model_line(bundle))
-        return OK
-    if not args.name:
-        raise UsageError("models", f"nothing to {args.action}", "name a model")
-    if args.action == "verify":
-        print(verify_model(args.name))
-        return OK
-    bundle = load_model(args.name)
-    print((bundle.folder / "README.md").read_text(encoding="utf-8"))
-    return OK
-
-
-def _model_line(bundle: ModelBundle) -> str:
-    names = ", ".join(c.name for c in bundle.classes)
-    return f"{bundle.name} {bundle.version}  {bundle.task}, {bundle.mpp:g} µm/px, {names}"
 
 
 def doctor(args: Namespace) -> int:

@@ -203,9 +203,18 @@ def _compare(
 def _models(
     commands: argparse._SubParsersAction[argparse.ArgumentParser], common: argparse.ArgumentParser
 ) -> None:
-    parser = _add(commands, common, "models", "List, show or verify model bundles.")
-    parser.add_argument("action", choices=("list", "show", "verify"))
-    parser.add_argument("name", nargs="?", help="name or folder (show, verify)")
+    text = "List, show, install, verify, trust or export models."
+    parser = _add(commands, common, "models", text)
+    add = parser.add_argument
+    add("action", choices=("list", "show", "install", "verify", "trust", "export"))
+    add("name", nargs="?", help="name or folder; install: also a zip")
+    add("--available", action="store_true", help="list: also what can be installed")
+    add("--from", dest="folder", type=Path, metavar="FOLDER", help="install: files fetched by hand")
+    add("--weights", metavar="FILE", help="install: e.g. model.safetensors, numbers only")
+    add("--hub", metavar="URL", help="list, install: where models are (or BREASTPATH_HUB)")
+    add("--yes", action="store_true", help="trust: without being asked")
+    add("--to", choices=("wsinfer", "onnx"), help="export: format")
+    add("--out", type=Path, metavar="FOLDER", help="export: a new folder")
 
 
 def _doctor(

@@ -45,7 +45,9 @@ class Reporter:
         text = f"{self._name}: {progress.stage}"
         if self._bar is None or self._bar.desc != text:
             self.close()
-            self._bar = tqdm(total=progress.total, desc=text, unit="tile", leave=False)
+            unit = "B" if progress.stage == "download" else "tile"
+            total = progress.total or None
+            self._bar = tqdm(total=total, desc=text, unit=unit, unit_scale=True, leave=False)
             self._bar.desc = text
         self._bar.update(progress.done - self._bar.n)
 

@@ -14,7 +14,7 @@ class Progress:
     Attributes
     ----------
     stage : str
-        `model`, `tissue`, `stain`, `inference` or `measure`.
+        `model`, `tissue`, `stain`, `inference` or `measure`; `download`, in bytes.
     done, total : int
         Units of this stage (tiles for `inference`) finished and expected.
     tiles_per_s : float

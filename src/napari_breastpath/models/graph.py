@@ -46,7 +46,7 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
             values = probabilities(self.network(pixels).float(), bundle)
             if bundle.task == "classification":
                 return values
-            values = _without_margin(values, bundle.margin, bundle.tile_size)
+            values = without_margin(values, bundle.margin, bundle.tile_size)
             if bundle.output_stride == 1:
                 return values
             return torch.nn.functional.avg_pool2d(values, bundle.output_stride)
@@ -62,7 +62,7 @@ def probabilities(answer: torch.Tensor, bundle: ModelBundle) -> torch.Tensor:
     return logits.sigmoid() if len(bundle.classes) == 1 else logits.softmax(dim=1)
 
 
-def _without_margin(values: torch.Tensor, margin: int, tile: int) -> torch.Tensor:
+def without_margin(values: torch.Tensor, margin: int, tile: int) -> torch.Tensor:
     """Return the middle (tile, tile) of maps that a margin surrounds; some networks cut it off."""
     if not margin or values.shape[-1] == tile:
         return values

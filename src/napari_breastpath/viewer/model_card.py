@@ -5,22 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QTextBrowser, QVBoxLayout, QWidget
 
 from napari_breastpath.models import ModelBundle
-
-
-def card_text(bundle: ModelBundle) -> str:
-    """Return the card as Markdown: the manifest's facts, then the bundle's README."""
-    classes = ", ".join(f"{c.name} ({c.role})" for c in bundle.classes)
-    facts = [
-        f"**Intended use:** {bundle.intended_use}",
-        f"**Training data:** {bundle.training_data}",
-        f"**Licence:** {bundle.licence}",
-        f"**Authors:** {', '.join(bundle.authors)}",
-        f"**Classes:** {classes}",
-        f"**Input:** {bundle.mpp:g} µm/px; map at {bundle.map_mpp:g} µm/px",
-        f"**Weights (SHA-256):** {bundle.sha256}",
-    ]
-    readme = bundle.card.read_text(encoding="utf-8") if bundle.card.is_file() else ""
-    return "\n\n".join([f"# {bundle.name} {bundle.version}", *facts, "---", readme])
+from napari_breastpath.models.cards import card_text
 
 
 class ModelCard(QDialog):

@@ -33,7 +33,7 @@ BACKBONES = (
     "mobilenet_v3_small",
     "googlenet",
 )
-LICENCE = "see the repository of the weights; many there are for research only"
+UNKNOWN_LICENCE = "not BSD as TIAToolbox's code; see tia-toolbox.readthedocs.io, pretrained models"
 AUTHORS = ["TIA Centre, University of Warwick"]
 TISSUES = (
     ("tumour", [200, 0, 0], "tumour"),
@@ -57,7 +57,9 @@ def describe(name: str) -> str:
     return "metastasis in patches of 96 µm at 1 µm/px (PatchCamelyon)"
 
 
-def manifest_of(name: str, sha256: str, origin: str) -> dict[str, Any]:
+def manifest_of(
+    name: str, sha256: str, origin: str, licence: str = UNKNOWN_LICENCE
+) -> dict[str, Any]:
     """Return the `model.json` of a published model whose weights lie beside it as `NAME.pth`.
 
     Parameters
@@ -68,6 +70,8 @@ def manifest_of(name: str, sha256: str, origin: str) -> dict[str, Any]:
         Of the weights.
     origin : str
         Where they were fetched.
+    licence : str
+        As the repository of the weights states it.
     """
     own = _segmenter() if name == BCSS else _classifier(name.removesuffix("-pcam"))
     return own | {
@@ -76,7 +80,7 @@ def manifest_of(name: str, sha256: str, origin: str) -> dict[str, Any]:
         "version": "1",
         "output_stride": output_stride(own["mpp"]),
         "normalization": {"mean": [0, 0, 0], "std": [1, 1, 1]},
-        "licence": LICENCE,
+        "licence": licence,
         "authors": AUTHORS,
         "intended_use": NOT_OURS,
         "sha256": sha256,
