@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from measured_results import ONE, THREE, level_0, make_result, plain_features, plain_regions
 
 from napari_breastpath.analyses import measure_result
+from napari_breastpath.analyses.effects import category_warning, effects
 from napari_breastpath.analyses.live import LiveMeasurement
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.measure import slide_score, summarise
@@ -163,3 +164,26 @@ def test_wrong_thresholds_are_refused(tmp_path, classes, threshold, words):
     with pytest.raises(UsageError, match=words):
         live.at(threshold)
     assert len(live.at(0.5).regions)
+
+
+def test_a_category_that_rests_on_the_threshold_is_said_so(tmp_path):
+    made = make_result(tmp_path / "r", edited=False)
+    heat = np.ones(made.lattice.shape, np.uint8)
+    heat[100:110, 50:150], heat[100:110, 90:120] = 150, 250  # 400 µm, of them 120 µm dark
+    made.map.probability.write(0, 0, heat[None])
+    live = LiveMeasurement.prepare(made)
+    assert category_warning(live) == "Category micro is not firm: ITC at threshold 0.7"
+    assert live.threshold == 0.5
+    live.with_specimen("primary")
+    assert category_warning(live) == ""
+
+
+def test_where_to_look_names_every_region_once(tmp_path):
+    made = make_result(tmp_path / "r")
+    live = LiveMeasurement.prepare(made)
+    numbers = live.at(0.5)
+    found = effects(live, numbers)
+    assert sorted(found["region_id"]) == numbers.regions["region_id"].tolist()
+    assert found["why"].str.len().min() > 0
+    unread = numbers.regions.set_index("region_id")["touches_unread"]
+    assert (found.set_index("region_id")["touches_unread"].sort_index() == unread).all()

@@ -133,6 +133,11 @@ class LiveMeasurement:
         return self._specimen
 
     @property
+    def has_threshold(self) -> bool:
+        """Whether the model has one class; others have no threshold to follow."""
+        return self._held.has_threshold
+
+    @property
     def roles(self) -> dict[str, str]:
         """Role of every class by name."""
         return {kind["name"]: kind["role"] for kind in self.result.classes}
