@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.models import StainTarget
+from napari_breastpath.models import ModelBundle, StainTarget, load_model
 from napari_breastpath.preprocess import domain_statistics
 from napari_breastpath.preprocess.concentrations import concentrations
 from napari_breastpath.preprocess.stain import Stains, UnusableStainError
@@ -46,7 +46,7 @@ class Restain:
 
 
 def stain_target(pixels: Rgb, config: Config) -> Stains | None:
-    """Return the stain that the config names, or that of the training pixels (n, 3).
+    """Return the stain target: of the config, of the bundle it starts from, of pixels (n, 3).
 
     Raises
     ------
@@ -55,6 +55,10 @@ def stain_target(pixels: Rgb, config: Config) -> Stains | None:
     """
     if config.stain.method == "none":
         return None
+    if config.network.start_from and not config.stain.target:
+        kept = target_of(load_model(config.network.start_from))
+        if kept is not None:
+            return kept
     if config.stain.target:
         path = Path(config.stain.target)
         with open_slide(path, ASSUMED_MPP) as slide:
@@ -65,6 +69,12 @@ def stain_target(pixels: Rgb, config: Config) -> Stains | None:
         subject = config.stain.target or "the training images' stain"
         advice = "give `target` an H&E image, or method = 'none'"
         raise UsageError(subject, str(error), advice) from error
+
+
+def target_of(bundle: ModelBundle) -> Stains | None:
+    """Return a bundle's stain target."""
+    kept = bundle.stain
+    return None if kept is None else Stains.of(kept["stain_matrix"], kept["max_concentration"])
 
 
 def as_target(stains: Stains | None, method: str) -> StainTarget | None:
