@@ -105,3 +105,12 @@ def test_another_network_is_refused(result: Result, own: ModelBundle) -> None:
     result.record["model"]["sha256"] = "0" * 64
     with pytest.raises(UsageError, match="is not the model that made this map"):
         measure_result(result, model=own)
+
+
+def test_the_report_tells_predicted_from_measured(result: Result, own: ModelBundle) -> None:
+    from napari_breastpath.report import write_report
+
+    measure_result(result, model=own)
+    page = write_report(result).read_text(encoding="utf-8")
+    assert "Predicted major axis" in page
+    assert "metastasis probability" in page

@@ -73,3 +73,9 @@ def test_headline_of_a_result(tmp_path: Path, specimen: str, category: str) -> N
     assert figures["Tumour area"] == "0.200 mm²"
     assert figures["Category"] == category
     assert wording.warning_lines(result.record) == ["colours far from H&E"]
+
+
+def test_a_predicted_axis_stands_beside_the_score() -> None:
+    score = {"name": "metastasis_probability", "value": 0.91, "predicted_major_axis_mm": 2.5}
+    text = wording.score_text({"model": score, "corrected": score})
+    assert text == "0.910 · metastasis probability · predicted major axis 2.50 mm"

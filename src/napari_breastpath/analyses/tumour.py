@@ -42,6 +42,7 @@ from napari_breastpath.inference import (
 )
 from napari_breastpath.inference.plan import States
 from napari_breastpath.models import ModelBundle, Predictor, make_predictor
+from napari_breastpath.models.second_stage import load_second_stage
 from napari_breastpath.report import report_or_warning
 from napari_breastpath.results import Result, create_result
 from napari_breastpath.results.files import written
@@ -111,6 +112,7 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
     """
     check_threshold(job.request, job.bundle)
     check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
+    load_second_stage(job.bundle)  # what it lacks is said before the work, not after it
     warnings = check_slide(job.slide, job.bundle)
     with written(out), claimed(out, *_identity(job)) as path:
         result = _open(job, path, resume, warnings)

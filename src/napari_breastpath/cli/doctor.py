@@ -17,6 +17,8 @@ OPTIONAL = {
     "distributed": "cluster",
     "highdicom": "dicom",
     "lightning": "train",
+    "scikit-learn": "train",
+    "skops": "train",
     "weasyprint": "report",
     "pyarrow": "tables",
     "PyQt6": "all",

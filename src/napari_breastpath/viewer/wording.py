@@ -114,7 +114,13 @@ def score_text(score: Mapping[str, Any] | None) -> str:
     corrected = ((score or {}).get("corrected") or {}).get("value")
     if corrected is not None and corrected != model["value"]:
         text += f" · corrected {corrected:.3f}"
-    return text
+    return text + _predicted(model)
+
+
+def _predicted(score: Mapping[str, Any]) -> str:
+    """Return the major axis that the second stage predicts, empty where there is none."""
+    axis = score.get("predicted_major_axis_mm")
+    return "" if axis is None else f" · predicted major axis {length_mm(axis)}"
 
 
 def extents(regions: Mapping[str, Any]) -> list[tuple[str, str]]:
