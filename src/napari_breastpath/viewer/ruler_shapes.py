@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,12 @@ class Figure:
 
 def crosses_itself(points: Points) -> bool:
     """Tell whether two sides of a closed outline cross; sides that only touch do not."""
+    return _crosses(np.ascontiguousarray(points, float).tobytes())
+
+
+@lru_cache(maxsize=512)  # labels are drawn again at every zoom
+def _crosses(outline: bytes) -> bool:
+    points = np.frombuffer(outline).reshape(-1, 2)
     start, end = points, np.roll(points, -1, axis=0)
 
     def side(of: Points) -> Points:

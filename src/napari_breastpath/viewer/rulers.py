@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
 
 from psygnal import Signal
-from superqt.utils import qdebounced
+from superqt.utils import qdebounced, qthrottled
 
 from napari_breastpath.viewer.coordinates import to_world
 from napari_breastpath.viewer.ruler_layers import (
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from napari_breastpath.results import Result
     from napari_breastpath.viewer.session import Session
 
-DRAW_MS, NOTE_MS = 30, 200
+DRAW_MS, DRAFT_MS, NOTE_MS = 30, 60, 200
 
 
 class Rulers:
@@ -64,6 +64,7 @@ class Rulers:
         self._draft: Figure | None = None
         self._noting: frozenset[int] = frozenset()
         self._draw_soon = qdebounced(self.draw, timeout=DRAW_MS)
+        self._draft_soon = qthrottled(self.draw, timeout=DRAFT_MS)
         self._note_soon = qdebounced(self.note, timeout=NOTE_MS)
         session.viewer.scene.camera.events.zoom.connect(self._on_change)
         session.result_changed.connect(self._on_result)
@@ -100,9 +101,12 @@ class Rulers:
         self.draw()
 
     def show_draft(self, figure: Figure | None) -> None:
-        """Show a figure while it is drawn."""
+        """Show a figure while it is drawn, a few times a second; None takes it away at once."""
         self._draft = figure
-        self.draw()
+        if figure is None:
+            self.draw()
+        else:
+            self._draft_soon()
 
     def delete_selected(self) -> None:
         """Remove the selected figures, without a selection the last one."""
