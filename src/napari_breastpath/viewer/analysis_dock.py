@@ -35,6 +35,7 @@ from napari_breastpath.viewer.preferences import settings
 from napari_breastpath.viewer.runner import RUNNING, Runner
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tissue import TissueOutline
+from napari_breastpath.viewer.trust_dialog import may_run
 from napari_breastpath.viewer.worker import Work
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class AnalysisDock(AnalysisPanel):
         listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
-        self._bundles = tuple(b for b in list_models() if b.task == "segmentation")
+        self._bundles = tuple(b for b in list_models() if paints_tumour(b))
         models = [(wording.model_line(b), b.name) for b in self._bundles]
         self.form.set_models(models, DEFAULT_MODELS[self.form.analysis.currentData()])
         self._on_model()
@@ -233,6 +234,8 @@ class AnalysisDock(AnalysisPanel):
     def _start(self) -> None:
         slide, request, bundle = self._slide(), self.request(), self.bundle
         out = self.output_folder(slide)
+        if not may_run(bundle, self):
+            return
         before = planning.earlier(slide, bundle, request, out)
         answer = ask_about(before, self)
         if answer == LEAVE:
@@ -327,6 +330,13 @@ class AnalysisDock(AnalysisPanel):
         """Qt's hook: whoever comes from the Preferences finds the folder that was set there."""
         super().enterEvent(event)
         self._show_folder()
+
+
+def paints_tumour(bundle: ModelBundle) -> bool:
+    """Return whether a model can paint a map of tumour: pixel by pixel, or patch by patch."""
+    roles = {kind.role for kind in bundle.classes}
+    patches = bundle.task == "classification" and bool(roles & {"tumour", "invasive"})
+    return bundle.task == "segmentation" or patches
 
 
 def advanced() -> dict[str, Any]:

@@ -76,7 +76,8 @@ def slide_facts(slide: Slide) -> list[tuple[str, str]]:
 def model_line(bundle: ModelBundle) -> str:
     """Return a model's key facts in one line."""
     classes = ", ".join(c.name for c in bundle.classes)
-    return f"{bundle.name} {bundle.version} · {bundle.mpp:g} µm/px · {classes}"
+    foreign = " · not run by us" if bundle.origin else ""
+    return f"{bundle.name} {bundle.version} · {bundle.mpp:g} µm/px · {classes}{foreign}"
 
 
 def magnification(power: float) -> str:
