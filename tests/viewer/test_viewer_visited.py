@@ -85,7 +85,7 @@ def test_a_file_that_is_no_use_is_one_line(tmp_path: Path, content: bytes | None
         visited().save(path, "0")
     else:
         path.write_bytes(content)
-    with pytest.raises(ResultError, match="is damaged|another slide"):
+    with pytest.raises(ResultError, match=r"is damaged|another slide"):
         visited().load(path, "f")
 
 
