@@ -18,49 +18,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measure_regions import PROPERTIES, seconds, synthetic_map
+from measure_regions import PROPERTIES, seconds, stored_result, synthetic_map
 from numpy.typing import NDArray
 from skimage.measure import label, regionprops_table
 
 from napari_breastpath.analyses.live import LiveMeasurement
-from napari_breastpath.core.geometry import Lattice, PixelSize
-from napari_breastpath.results import Result, create_result
 
-MPP, STEP = 2.0, 4
 MB = 1e6
-
-
-def stored_result(folder: Path, heat: NDArray[np.uint8]) -> Result:
-    """Write a result with a probability map, all of it tissue."""
-    height, width = (n * STEP for n in heat.shape)
-    record = {
-        "slide": {"width": width, "height": height, "fingerprint": "0" * 64},
-        "analysis": "tumour",
-        "specimen": "node",
-        "model": {
-            "name": "none",
-            "version": "1",
-            "sha256": "0",
-            "classes": [{"name": "tumour", "color": [200, 0, 0], "role": "tumour"}],
-        },
-        "map_mpp": [MPP, MPP],
-        "settings": {"threshold": 0.5},
-        "warnings": [],
-    }
-    mpp = PixelSize(MPP / STEP, MPP / STEP)
-    result = create_result(
-        folder,
-        record,
-        lattice=Lattice.over(width, height, mpp, (MPP, MPP)),
-        slide_mpp=mpp,
-        classes=[("tumour", (200, 0, 0))],
-        tiles=(1, 1),
-        at_least=3,
-    )
-    result.map.probability.write(0, 0, heat[None])
-    result.map.label("tissue").write(0, 0, np.ones_like(heat))
-    result.save(status="complete")
-    return result
 
 
 def timed(work: Callable[[int], object], times: int) -> list[float]:
@@ -84,9 +48,12 @@ def dabs(shape: tuple[int, int], side: int, seed: int) -> Callable[[int], tuple[
 def report(live: LiveMeasurement, heat: NDArray[np.uint8], sweep: int, repeats: int) -> None:
     """Time thresholds, edits and scikit-image, and print them."""
     levels = np.linspace(0.3, 0.7, sweep)
+    spent = time.process_time()
     thresholds = timed(lambda k: live.at(float(levels[k])), sweep)
+    spent = (time.process_time() - spent) / sweep
     live.at(0.5)
     print(f"threshold to numbers   {spread(thresholds)}   ({sweep} from 0.3 to 0.7)")
+    print(f"   processor time      {1e3 * spent:.0f} ms each, what a busy machine does not stretch")
     for side in (40, 400):
         place = dabs(heat.shape, side, side)
         value = [np.full((side, side), v, np.uint8) for v in (1, 255)]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-BAND_PIXELS = 1 << 22
+BAND_PIXELS = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
