@@ -19,6 +19,7 @@ COLUMNS = {
     "brier": "Brier",
     "log_loss": "log loss",
     "mae_mm": "axis error mm",
+    "mae_log": "log(1+mm) error",
     "axis_accuracy": "within 5 %",
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final
 
 from napari_breastpath.core.errors import UsageError
@@ -22,6 +23,8 @@ PREPARE: Final[Mapping[str, Callable[[EvaluationConfig], Prepared]]] = {
     "points": object_tasks.points,
     "boxes": object_tasks.boxes,
 }
+
+ALONE: Final = "each case counts as a patient; if some share one, the intervals are too narrow"
 
 
 def evaluate(config: EvaluationConfig) -> Evaluation:
@@ -45,7 +48,8 @@ def evaluate(config: EvaluationConfig) -> Evaluation:
     prepared = PREPARE[config.task](config)
     if not len(prepared.patients):
         raise UsageError(config.truth, "holds no case", "give some")
+    if len(set(prepared.patients)) == len(prepared.patients):
+        prepared = replace(prepared, notes=(*prepared.notes, ALONE))
     options = config.bootstrap, config.confidence, config.seed
-    return Evaluation(
-        config.task, bootstrap(prepared.statistic, prepared.patients, *options), prepared
-    )
+    measures = bootstrap(prepared.statistic, prepared.patients, *options)
+    return Evaluation(config.task, measures, prepared)

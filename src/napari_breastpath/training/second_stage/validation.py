@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -53,8 +54,11 @@ def fit_classifier(make: Make, samples: Samples, seed: int = 0) -> Any:
 
     fewest = min(patients_by_kind(samples))
     splits = patient_splits(samples, max(2, min(CALIBRATION_FOLDS, fewest)), seed)
-    model = CalibratedClassifierCV(scaled(make(seed)), method="sigmoid", cv=splits, ensemble=False)
-    return model.fit(samples.features, samples.metastasis.astype(int))
+    base = scaled(make(seed))
+    model = CalibratedClassifierCV(base, method="sigmoid", cv=splits, ensemble=False)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "n_components > n_samples")  # then the map is exact
+        return model.fit(samples.features, samples.metastasis.astype(int))
 
 
 def fit_regressor(make: Make, samples: Samples, seed: int = 0) -> Any:
