@@ -176,7 +176,7 @@ def test_escape_cancels_what_is_drawn_and_then_puts_the_tool_down(desk: Desk) ->
     desk.drag([(90, 150), (160, 150)], let_go=False)
     escape(layer)
     assert desk.toolbox.tool is not None
-    desk.editor.pressed = False
+    desk.editor.brush.pressed = False
     assert desk.count() == 2
     escape(layer)
     assert desk.toolbox.tool is None

@@ -6,8 +6,7 @@ background, in order, with everything else that changes the mask, and is never l
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 from weakref import ref
@@ -16,30 +15,24 @@ from napari.utils.notifications import show_info
 from psygnal import Signal
 from superqt.utils import qdebounced
 
-from napari_breastpath.core.errors import BreastPathError, ResultError, UsageError
+from napari_breastpath.core.errors import BreastPathError, UsageError
 from napari_breastpath.edits import Change, Corrections, Entry
+from napari_breastpath.viewer.brush import Brush
 from napari_breastpath.viewer.dialogs import brief
-from napari_breastpath.viewer.edit_canvas import PAN, EditCanvas
-from napari_breastpath.viewer.edit_window import EditWindow, stroke_change, window_around
-from napari_breastpath.viewer.edit_words import MODE_TOOLS, steps_of, tool_title
+from napari_breastpath.viewer.edit_access import bind_edit_keys, hands_on
+from napari_breastpath.viewer.edit_canvas import EditCanvas
+from napari_breastpath.viewer.edit_window import EditWindow, window_around
+from napari_breastpath.viewer.edit_words import steps_of, tool_title
 from napari_breastpath.viewer.in_order import InOrder
-from napari_breastpath.viewer.layers import tag
-from napari_breastpath.viewer.palette import paintable
 from napari_breastpath.viewer.preferences import reader_name
 from napari_breastpath.viewer.strokes import Stroke, Strokes, Written
 
 if TYPE_CHECKING:
-    from napari.layers import Labels, Layer
-
     from napari_breastpath.results import Result
     from napari_breastpath.viewer.session import Session
 
 MakeChange = Callable[[Corrections], Change | None]
 FOLLOW_MS = 120
-BRUSH_UM = 100.0
-UNDO_KEY, REDO_KEY = "Ctrl+Z", "Ctrl+Shift+Z"
-PAINT_KEYS = {"paint": ("2", "P"), "erase": ("1", "E"), "polygon": ("3",), "fill": ("4", "F")}
-"""napari's own keys of its Labels tools; on our read-only layers they open the edit layer."""
 
 
 class Line(NamedTuple):
@@ -56,10 +49,8 @@ class Editor:
     ----------
     canvas : EditCanvas
         The layer under the brush.
-    pressed : bool
-        A stroke is being drawn.
-    value : int
-        Label value that is painted: class k, 0 erases.
+    brush : Brush
+        Its size and class.
     said : Signal
         Emitted with a `Line` for the user.
     changed : Signal
@@ -79,13 +70,11 @@ class Editor:
 
     def __init__(self, session: Session) -> None:
         self._session = ref(session)
-        self.canvas = EditCanvas(session, self._dress)
-        self.value, self._brush_um = 1, BRUSH_UM
+        self.canvas = EditCanvas(session, lambda layer: self.brush.dress(layer))
+        self.brush = Brush(self.canvas, self.stroke, self._on_released, self._on_changed)
         self._queue, self._strokes = InOrder(), Strokes()
         self._asked = 0
         self._stale: EditWindow | None = None
-        self._began: float | None = None
-        self.pressed = False
         self._follow_soon = qdebounced(self.follow, timeout=FOLLOW_MS)
         camera = session.viewer.scene.camera.events
         for event in (camera.center, camera.zoom, session.viewer.canvas.events.size):
@@ -96,7 +85,7 @@ class Editor:
         session.result_changed.connect(self._on_result)
         session.measured.connect(self._on_measured)
         for layer in layers:
-            self._bind(layer)
+            bind_edit_keys(self, layer)
 
     @property
     def session(self) -> Session:
@@ -114,28 +103,6 @@ class Editor:
         """napari's mode of the edit layer: `paint`, `erase`, `polygon`, `fill` or `pan_zoom`."""
         return self.canvas.mode
 
-    def ready(self) -> Corrections:
-        """Return what hands write to.
-
-        Raises
-        ------
-        UsageError, ResultError
-            There is nothing to correct, or it is reviewed: one line for the user.
-        """
-        session = self.session
-        if session.result is None:
-            raise UsageError("Correct", "there is no result", "run an analysis or open one")
-        if session.locked is not None:
-            raise session.locked
-        if session.corrections is None:
-            raise UsageError("Correct", "the result has no mask yet", "let the analysis finish")
-        review = session.corrections.state.reviewed
-        if review is not None:
-            cause = f"was reviewed by {review.reader or 'someone'} on {review.time[:10]}"
-            raise ResultError(session.result.path.name, cause, "reopen it to change it")
-        session.corrections.reader = reader_name()
-        return session.corrections
-
     def start(self, mode: str = "paint") -> bool:
         """Take one of napari's tools (a mode of Labels), opening the edit layer over the view.
 
@@ -147,7 +114,7 @@ class Editor:
         return self._told(lambda: self._start(mode))
 
     def _start(self, mode: str) -> None:
-        corrections = self.ready()
+        corrections = hands_on(self.session)
         self.canvas.set_mode(mode)
         seen = self.canvas.seen()
         if seen is None:
@@ -171,7 +138,7 @@ class Editor:
 
     def follow(self) -> None:
         """Open the part that is in view now, if the edit layer is open on another."""
-        if self._session() is None or not self.active or self.pressed:
+        if self._session() is None or not self.active or self.brush.pressed:
             return
         seen, window = self.canvas.seen(), self.canvas.window
         if seen is None or window is None:
@@ -180,7 +147,7 @@ class Editor:
             self.canvas.resume()
             return
         try:
-            corrections = self.ready()
+            corrections = hands_on(self.session)
             self._open(corrections, window_around(seen, corrections.result.lattice))
         except BreastPathError as error:
             self.canvas.suspend()
@@ -194,9 +161,10 @@ class Editor:
         )
 
     def _opened(self, corrections: Corrections, window: EditWindow, mask: Any, asked: int) -> None:
-        if corrections is not self.session.corrections or len(self._strokes):
-            return  # strokes that could not be written are on screen only: let them stay
-        if self.pressed:
+        only_here = len(self._strokes) and not self._queue.waiting  # they could not be written
+        if corrections is not self.session.corrections or only_here:
+            return
+        if self.brush.pressed:
             self._follow_soon()
             return
         if asked != self._asked:  # strokes came after it was read
@@ -209,35 +177,13 @@ class Editor:
         self.changed.emit(self)
 
     # ------------------------------------------------------------------ the layer's own life
-    def _dress(self, layer: Labels) -> None:
-        layer.selected_label = self.value
-        layer.brush_size = self._brush_px()
-        layer.mouse_drag_callbacks.append(self._on_press)
-        layer.events.paint.connect(self._on_paint)
-        layer.events.mode.connect(self._on_mode)
-        layer.events.selected_label.connect(self._on_label)
-        layer.events.brush_size.connect(self._on_brush)
-
-    def _bind(self, layer: Layer) -> None:
-        """Bind undo and redo, and on read-only masks the keys of the tools."""
-        role = tag(layer).get("role")
-        if role not in ("mask", "regions", "edit"):
-            return
-        layer.bind_key(UNDO_KEY, lambda _: self.undo(), overwrite=True)
-        layer.bind_key(REDO_KEY, lambda _: self.redo(), overwrite=True)
-        if role == "edit":
-            return
-        for mode, keys in PAINT_KEYS.items():
-            for key in keys:
-                layer.bind_key(key, _starter(self, mode), overwrite=True)
-
     def _on_inserted(self, event: Any) -> None:
-        self._bind(event.value)
+        bind_edit_keys(self, event.value)
 
     def _on_removed(self, event: Any) -> None:
         if event.value is self.canvas.layer:
             self.canvas.forget()
-            self._began, self.pressed = None, False
+            self.brush.put_away()
             self.changed.emit(self)
 
     def _on_camera(self, event: Any = None) -> None:
@@ -256,84 +202,40 @@ class Editor:
         if self.canvas.window is not None:
             self._mark(self.canvas.window)
 
-    def _on_mode(self, event: Any = None) -> None:
-        canvas = self.canvas
-        if canvas.layer is None or canvas.moving or canvas.suspended:
-            return
-        canvas.mode, self._began = str(canvas.layer.mode), None
-        self.changed.emit(self)
-
-    def _on_label(self, event: Any = None) -> None:
-        """Keep to the model's classes: napari's keys count on without end."""
-        layer = self.canvas.layer
-        corrections = self.session.corrections
-        if layer is None or corrections is None:
-            return
-        if layer.selected_label in (0, *paintable(corrections.result.classes)):
-            self.value = layer.selected_label
-            self.changed.emit(self)
-        else:
-            layer.selected_label = self.value
+    # ------------------------------------------------------------------ the brush
+    @property
+    def value(self) -> int:
+        """Label value that is painted: class k, 0 erases."""
+        return self.brush.value
 
     def choose(self, value: int) -> None:
         """Choose what is painted: class k, 0 erases."""
-        self.value = value
-        if self.canvas.layer is not None:
-            self.canvas.layer.selected_label = value
+        self.brush.choose(value)
         self.changed.emit(self)
 
-    # ------------------------------------------------------------------ the brush
     @property
     def brush_um(self) -> float:
         """Diameter of the brush in µm (mean of both axes)."""
-        return self._brush_um
+        return self.brush.size_um
 
     @brush_um.setter
     def brush_um(self, value: float) -> None:
-        self._brush_um = value
-        if self.canvas.layer is not None:
-            self.canvas.layer.brush_size = self._brush_px()
+        self.brush.size_um = value
 
-    def _pixel_um(self) -> float:
-        result = self.session.result
-        return float(sum(result.lattice.mpp) / 2) if result is not None else 1.0
-
-    def _brush_px(self) -> int:
-        return max(1, round(self._brush_um / self._pixel_um()))
-
-    def _on_brush(self, event: Any = None) -> None:
-        layer = self.canvas.layer
-        if layer is not None and layer.brush_size != self._brush_px():
-            self._brush_um = float(layer.brush_size * self._pixel_um())
-            self.changed.emit(self)
-
-    def _on_press(self, layer: Labels, event: Any) -> Iterator[None]:
-        """Take the time of a stroke, and let nothing be read anew while it is drawn."""
-        if self._began is None or self.tool != "polygon":
-            self._began = time.monotonic()
-        self.pressed = True
-        yield
-        while event.type == "mouse_move":
-            yield
-        self.pressed = False
+    def _on_released(self) -> None:
         self._read_stale()
         self._follow_soon()
 
-    def _on_paint(self, event: Any) -> None:
-        """Send a stroke to disk."""
-        window, corrections = self.canvas.window, self.session.corrections
-        change = stroke_change(event.value, window) if window is not None else None
-        if change is None or corrections is None:
-            return
-        began, self._began = self._began, None
-        seconds = time.monotonic() - began if began is not None else 0.0
-        erases = self.tool == "paint" and self.value == 0
-        tool = "eraser" if erases else MODE_TOOLS.get(self.tool, "brush")
-        self.stroke(change, tool, seconds)
+    def _on_changed(self) -> None:
+        self.changed.emit(self)
 
     def stroke(self, change: Change, tool: str, seconds: float = 0.0) -> None:
         """Write what the edit layer shows already."""
-        self._strokes.add(Stroke(self.ready(), change, tool, seconds))
+        corrections = self.session.corrections
+        if corrections is None:
+            return
+        corrections.reader = reader_name()
+        self._strokes.add(Stroke(corrections, change, tool, seconds))
         self._ask(self._writer(), self._on_written)
 
     def _writer(self) -> Callable[[], Written]:
@@ -387,7 +289,7 @@ class Editor:
         return self._told(lambda: self._do(Corrections.redo, "Nothing to redo"))
 
     def _do(self, work: Callable[[Corrections], Entry | None], nothing: str) -> None:
-        corrections, write = self.ready(), self._writer()
+        corrections, write = hands_on(self.session), self._writer()
 
         def in_order() -> tuple[Written, Entry | None]:
             written = write()
@@ -451,7 +353,7 @@ class Editor:
     def _read_stale(self) -> None:
         """Read what has changed, once no stroke is under way."""
         window, corrections = self._stale, self.session.corrections
-        if window is None or corrections is None or self.pressed or self._queue.waiting:
+        if window is None or corrections is None or self.brush.pressed or self._queue.waiting:
             return
         asked = self._ask(
             lambda: corrections.mask(window.rows, window.columns),
@@ -459,7 +361,7 @@ class Editor:
         )
 
     def _paste(self, window: EditWindow, mask: Any, asked: int) -> None:
-        if asked == self._asked and not self.pressed and window == self._stale:
+        if asked == self._asked and not self.brush.pressed and window == self._stale:
             self._stale = None
             self.canvas.paste(window, mask)
 
@@ -481,13 +383,3 @@ class Editor:
             self.say(brief(error), error=True)
             return False
         return True
-
-
-def _starter(editor: Editor, mode: str) -> Callable[[Any], None]:
-    def start(_: Any) -> None:
-        editor.start(mode)
-
-    return start
-
-
-__all__ = ["PAN", "Editor"]

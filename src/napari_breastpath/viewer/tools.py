@@ -15,7 +15,8 @@ from napari_breastpath.edits import tools as edits_tools
 from napari_breastpath.edits.operations import Point
 from napari_breastpath.edits.regions_at import RegionWindow, region_at
 from napari_breastpath.viewer.dialogs import brief
-from napari_breastpath.viewer.editing import PAN, Editor
+from napari_breastpath.viewer.edit_canvas import PAN
+from napari_breastpath.viewer.editing import Editor
 from napari_breastpath.viewer.sketch import Sketch
 from napari_breastpath.viewer.tool_table import (
     BY_MODE,
@@ -123,8 +124,8 @@ class Toolbox:
         """Cancel what is being drawn; with nothing under way put the tool down."""
         from napari.layers.labels._labels_key_bindings import reset_polygon
 
-        drawing = self.editor.pressed or self.editor.tool == "polygon"
-        self._cancelled = self.editor.pressed
+        drawing = self.editor.brush.pressed or self.editor.tool == "polygon"
+        self._cancelled = self.editor.brush.pressed
         self._sketch.clear()
         reset_polygon(layer)
         if not drawing:
