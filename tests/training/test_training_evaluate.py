@@ -209,3 +209,40 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
     assert main(["evaluate", config, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["measures"] == written["measures"]
     assert main(["evaluate", str(tmp_path / "none.toml")]) == 2
+
+
+@pytest.mark.parametrize(
+    ("task", "truth", "found", "message"),
+    [
+        ("points", "image,x,y\ni,1,1\n", "image,x,y\ni,1,\n", "line 2 lacks some of x, y"),
+        ("points", "image,x,y\ni,1,1\n", "image,x,y\nj,1,2\n", "does not name the image j"),
+        (
+            "boxes",
+            "image,x,y,width,height\ni,1,1,2,2\n",
+            "image,x,y,width,height,score\ni,1,1,2,2,\n",
+            "line 2 lacks some of x, y, width, height, score",
+        ),
+        (
+            "breakhis",
+            "image,patient,malignant\na,p,1\n",
+            "image,probability\na,0.4\nb,0.3\n",
+            "b: has no truth or no prediction",
+        ),
+    ],
+)
+def test_nothing_is_dropped_in_silence(
+    task: str, truth: str, found: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UsageError, match=message):
+        _evaluated(tmp_path, SLIDES.replace("slides", task), truth=truth, found=found)
+
+
+def test_colours_are_no_labels(tmp_path: Path) -> None:
+    grey, colour = np.zeros((4, 4, 4), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    grey[:2, :, :3], colour[:2, :, 1] = 255, 255
+    for name, image in (("t1", grey), ("f1", colour)):
+        Image.fromarray(image).save(tmp_path / f"{name}.png")
+    config = 'task = "pixels"\ntruth = "t*.png"\npredictions = "{}*.png"'
+    assert _evaluated(tmp_path, config.format("t")).measures["iou"].value == 1.0
+    with pytest.raises(UsageError, match=r"f1\.png: is of shape"):
+        _evaluated(tmp_path, config.format("f"))

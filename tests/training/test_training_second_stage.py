@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from napari_breastpath.core.errors import BreastPathError, ModelError, UsageError
 from napari_breastpath.measure import FEATURE_NAMES
-from napari_breastpath.models import ModelBundle, load_model, second_stage
+from napari_breastpath.models import ModelBundle, load_model, save_model, second_stage
 from napari_breastpath.models.second_stage import load_second_stage
 from napari_breastpath.training.second_stage import estimators, fit_score, validation
 from napari_breastpath.training.second_stage.table import Samples, read_samples
@@ -319,6 +320,10 @@ def test_out_must_be_free_or_a_bundle(tmp_path: Path) -> None:
     files = _write(tmp_path, _samples())
     with pytest.raises(UsageError, match="holds something that is no bundle"):
         fit_score([files[0]], files[1], tmp_path, "tumour-demo")
+    other = load_model(shutil.copytree(load_model("tumour-demo").folder, tmp_path / "other"))
+    save_model(other, torch.nn.Linear(1, 1))
+    with pytest.raises(UsageError, match="holds another model"):
+        fit_score([files[0]], files[1], other.folder, "tumour-demo")
     with pytest.raises(UsageError, match="do not name their model"):
         fit_score([files[0]], files[1], tmp_path / "new")
     with pytest.raises(BreastPathError, match="no such model"):

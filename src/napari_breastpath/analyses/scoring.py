@@ -60,7 +60,7 @@ def scored(result: Result, features: pd.DataFrame, model: ModelBundle | None) ->
 
 def _bundles(record: Mapping[str, Any]) -> Iterator[ModelBundle]:
     """Yield bundles with the recorded network: in its folder, else installed under its name."""
-    folder = Path(record.get("folder") or "")
+    folder = Path(record.get("folder") or "no folder is recorded")
     near = [read_manifest(folder)] if (folder / MANIFEST).is_file() else []
     named = (bundle for bundle in list_models() if bundle.name == record["name"])
     yield from (b for b in (*near, *named) if b.sha256 == record["sha256"])

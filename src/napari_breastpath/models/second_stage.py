@@ -183,6 +183,10 @@ def _estimator(folder: Path, content: bytes) -> Any:
     except ImportError as error:
         advice = 'pip install "napari-breastpath[train]"'
         raise _fault(folder, f"needs a package that is missing ({error})", advice) from error
+    except ModelError:
+        raise
+    except Exception as error:  # a forged file may raise anything
+        raise _fault(folder, f"is malformed ({type(error).__name__}: {error})") from error
 
 
 def _check_size(folder: Path, content: bytes) -> None:

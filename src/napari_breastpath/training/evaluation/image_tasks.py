@@ -97,8 +97,13 @@ def _confusions(config: EvaluationConfig) -> Iterator[tuple[str, Confusion]]:
 
 def _truths(config: EvaluationConfig) -> Iterator[tuple[str, Result, Mask]]:
     """Yield every result with the true tumour on its lattice."""
-    files = matches(config.truth)
-    for name, result in results_of(config).items():
+    files, results = matches(config.truth), results_of(config)
+    used = [by_slide(files, name) for name in results]
+    if spare := [name for name, path in files.items() if path not in used]:
+        raise UsageError(
+            config.truth, f"has no result for {spare[0]}", "analyse it, or leave it out"
+        )
+    for name, result in results.items():
         path = by_slide(files, name)
         if path is None and config.missing_truth == "error":
             advice = 'give it, or say missing_truth = "empty"'

@@ -141,7 +141,7 @@ def _found(pattern: str, name: str) -> str:
 
 
 def read_image(path: Path) -> Labels:
-    """Read a label or mask image (y, x); of colours and alpha the first channel counts."""
+    """Read a label or mask image (y, x); grey may be stored as equal colours, with alpha or not."""
     import tifffile
     from PIL import Image, UnidentifiedImageError
 
@@ -153,10 +153,16 @@ def read_image(path: Path) -> Labels:
     except (OSError, ValueError, UnidentifiedImageError) as error:
         raise UsageError(path, f"cannot be read ({error})", "give PNG or TIFF images") from error
     if image.ndim == 3 and image.shape[2] <= 4:
-        image = image[..., 0]
+        image = _one_channel(image)
     if image.ndim != 2:
         raise UsageError(path, f"is of shape {image.shape}", "give images (y, x)")
     return np.asarray(image).astype(np.int64) if image.dtype.kind in "biu" else (image > 0)
+
+
+def _one_channel(image: NDArray[Any]) -> NDArray[Any]:
+    """Return grey of (y, x, channels), unchanged where the colours differ."""
+    colours = image[..., : 1 if image.shape[2] <= 2 else 3]
+    return image[..., 0] if (colours == colours[..., :1]).all() else image
 
 
 def positive(image: Labels, values: Sequence[int]) -> NDArray[np.bool_]:

@@ -39,7 +39,7 @@ def points(config: EvaluationConfig) -> Prepared:
     """Prepare F1, precision and recall of points that pair within a distance."""
     import pandas as pd
 
-    truth = read_table(config.truth, config, ("image", *PLACE), PLACE)
+    truth = _placed(config.truth, config, PLACE)
     given = _detected(config, PLACE)
     owner = _owners(config, truth, given)
     true, found = (_grouped(table, PLACE) for table in (truth, given))
@@ -71,16 +71,27 @@ def _detected(config: EvaluationConfig, needed: tuple[str, ...]) -> pd.DataFrame
     """Return detections with a score over the threshold (points) or all of them (boxes)."""
     if are_results(config):
         return _of_results(results_of(config))
-    path = config.predictions[0]
-    scored = ("score",) if needed == BOX else ()
-    table = read_table(path, config, ("image", *needed, *scored), (*needed, "score"))
+    table = _placed(config.predictions[0], config, needed)
+    if needed == BOX and "score" not in table:
+        raise UsageError(config.predictions[0], "no column score", "name it under [columns]")
     if needed == PLACE and "score" in table:
         return table[table["score"] > config.threshold]
     return table
 
 
+def _placed(path: str, config: EvaluationConfig, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Read objects: of each line, all of the numbers or, for an image without any, none."""
+    table = read_table(path, config, ("image", *columns), (*columns, "score"))
+    scored = (*columns, "score") if "score" in table else columns
+    gaps = table[list(scored)].isna()
+    if (odd := gaps.any(axis=1) & ~gaps.all(axis=1)).any():
+        line = int(np.argmax(odd.to_numpy())) + 2
+        raise UsageError(path, f"line {line} lacks some of {', '.join(scored)}", "complete it")
+    return table
+
+
 def _of_results(results: Mapping[str, Result]) -> pd.DataFrame:
-    """Return results' objects: x, y (centre for points, corner for outlines), size and score."""
+    """Return results' objects: x, y (of the centre), size and score."""
     import pandas as pd
 
     rows = []
@@ -97,6 +108,8 @@ def _of_results(results: Mapping[str, Result]) -> pd.DataFrame:
 
 def _owners(config: EvaluationConfig, truth: pd.DataFrame, given: pd.DataFrame) -> dict[str, str]:
     """Return image → patient, of the images that the truth names."""
+    if are_results(config) and (lost := sorted(set(truth["image"]) - set(results_of(config)))):
+        raise UsageError(config.truth, f"names {lost[0]}, which has no result", "analyse it")
     if unknown := sorted(set(given["image"]) - set(truth["image"])):
         advice = "give a line with empty coordinates for an image without any"
         raise UsageError(config.truth, f"does not name the image {unknown[0]}", advice)
@@ -114,7 +127,7 @@ def boxes(config: EvaluationConfig) -> Prepared:
     """Prepare mean AP over classes, and sensitivity and false positives at the threshold."""
     import pandas as pd
 
-    truth = read_table(config.truth, config, ("image", *BOX), BOX)
+    truth = _placed(config.truth, config, BOX)
     given = _corners(config)
     owner = _owners(config, truth, given)
     classes = sorted(set(truth.dropna(subset=list(BOX)).get(CLASS, pd.Series(["mass"]))))

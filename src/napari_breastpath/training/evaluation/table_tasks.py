@@ -199,8 +199,9 @@ def _breakhis_truth(config: EvaluationConfig, patches: pd.DataFrame) -> pd.DataF
     if config.truth:
         table = read_table(config.truth, config, ("image", "malignant"))
         table["truth"] = flags(config.truth, table["malignant"])
-        if lacking := sorted(set(table["image"]) - set(patches["image"])):
-            raise UsageError(lacking[0], "has no prediction", "predict it, or leave it out")
+        if odd := sorted(set(table["image"]) ^ set(patches["image"])):
+            advice = "give both, or leave it out"
+            raise UsageError(odd[0], "has no truth or no prediction", advice)
         return table
     names = patches["image"].drop_duplicates().reset_index(drop=True)
     parts = names.map(lambda name: Path(name).name).str.extract(BREAKHIS_NAME)

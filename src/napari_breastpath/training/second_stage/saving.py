@@ -74,6 +74,8 @@ def find_bundle(out: Path, model: str | Path | None, recorded: Mapping[str, str]
     bundle = _load(out, model, recorded)
     if not (bundle.folder / MANIFEST).is_file():
         raise ModelError(bundle.folder, f"has no {MANIFEST} to name a second stage", "use another")
+    if (out / MANIFEST).is_file() and load_model(out).sha256 != bundle.sha256:
+        raise UsageError(out, "holds another model", "give a new folder")
     if recorded.get("sha256", bundle.sha256) != bundle.sha256:
         cause = f"is not the model that made the features ({recorded['name']})"
         raise ModelError(bundle.folder, cause, "give that one as --model")
@@ -88,8 +90,9 @@ def _load(out: Path, model: str | Path | None, recorded: Mapping[str, str]) -> M
     if not recorded:
         advice = "say with --model which bundle's maps they describe"
         raise UsageError("features", "do not name their model", advice)
-    folder = Path(recorded.get("folder", ""))
-    return load_model(folder if (folder / MANIFEST).is_file() else recorded["name"])
+    folder = recorded.get("folder")
+    near = folder is not None and (Path(folder) / MANIFEST).is_file()
+    return load_model(folder if folder and near else recorded["name"])
 
 
 def save_second_stage(
