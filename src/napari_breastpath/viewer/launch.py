@@ -12,7 +12,7 @@ from napari_breastpath.viewer.preferences import PLUGIN
 if TYPE_CHECKING:
     from napari import Viewer
 
-DOCKS = ("Breast analysis", "Measurements", "Navigator")
+DOCKS = ("Breast analysis", "Measurements", "Correct", "Navigator")
 
 
 def view(path: Path | str | None = None, block: bool = True) -> Viewer:
