@@ -91,3 +91,9 @@ def test_what_is_no_config_is_said_so(tmp_path: Path, text: str | None, words: s
         path.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=words):
         load_config(path)
+
+
+def test_the_smallest_config_of_the_documentation_is_good() -> None:
+    text = Path("docs/training.md").read_text(encoding="utf-8")
+    (block,) = [part.split("```")[0] for part in text.split("```toml\n")[1:]]
+    assert parse_config(tomllib.loads(block), Path("c.toml")).folds == 5
