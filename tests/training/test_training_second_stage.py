@@ -19,7 +19,13 @@ from napari_breastpath.core.errors import BreastPathError, ModelError, UsageErro
 from napari_breastpath.measure import FEATURE_NAMES
 from napari_breastpath.models import ModelBundle, load_model, save_model, second_stage
 from napari_breastpath.models.second_stage import load_second_stage
-from napari_breastpath.training.second_stage import estimators, fit_score, validation
+from napari_breastpath.training.second_stage import (
+    comparison,
+    estimators,
+    fit_score,
+    fitting,
+    validation,
+)
 from napari_breastpath.training.second_stage.table import Samples, read_samples
 
 pytest.importorskip("sklearn", exc_type=ImportError)
@@ -155,8 +161,6 @@ def test_every_estimator_learns_repeats_itself_and_survives_the_file(
 def test_the_best_is_chosen_by_its_figures(tmp_path: Path) -> None:
     features, labels = _write(tmp_path, _samples())
     some = [estimators.candidate(name) for name in ("ridge", "extra_trees")]
-    from napari_breastpath.training.second_stage import comparison, fitting
-
     table = fitting.compare(read_samples([features], labels), some, folds=3)
     assert list(table.index) == ["ridge", "extra_trees"]
     assert table.loc[comparison.best_classifier(table), "auc"] == table.auc.max()
@@ -328,3 +332,19 @@ def test_out_must_be_free_or_a_bundle(tmp_path: Path) -> None:
         fit_score([files[0]], files[1], tmp_path / "new")
     with pytest.raises(BreastPathError, match="no such model"):
         fit_score([files[0]], files[1], tmp_path / "new", "nothing-of-that-name")
+
+
+def test_a_missing_package_is_left_out_or_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _write(tmp_path, _samples())
+    absent = {"lightgbm", "xgboost"}
+    found = {name: None if name in absent else True for name in (*absent, "sklearn")}
+    monkeypatch.setattr(estimators, "find_spec", found.get)
+    some = [c for c in estimators.CANDIDATES if c.name in ("ridge", *absent)]
+    monkeypatch.setattr(fitting, "CANDIDATES", some)
+    done = fit_score([files[0]], files[1], folds=2)
+    assert list(done.table.index) == ["ridge"]
+    assert "xgboost is not installed: not compared" in done.notes
+    with pytest.raises(UsageError, match=r"lightgbm is not installed; pip install"):
+        fit_score([files[0]], files[1], folds=2, estimator="lightgbm")

@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+from napari_breastpath.core.errors import UsageError
 from napari_breastpath.results.files import whole, write_json, write_text, written
 from napari_breastpath.training.evaluation.bootstrap import Estimate
 from napari_breastpath.training.evaluation.config import EvaluationConfig
@@ -74,15 +75,18 @@ def write_evaluation(evaluation: Evaluation, config: EvaluationConfig, out: Path
 
 
 def _plot(curve: Curve, out: Path) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        advice = 'pip install "napari-breastpath[train]", or leave out --out'
+        raise UsageError("--out", f"plots need matplotlib ({error})", advice) from error
     figure = Figure(figsize=(5, 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     if curve.diagonal:
         axes.plot([0, 1], [0, 1], color="0.7", linewidth=1)
-    axes.plot(curve.x, curve.y, marker=".", drawstyle="default")
+    axes.plot(curve.x, curve.y, marker=".")
     axes.set(xlabel=curve.x_label, ylabel=curve.y_label, ylim=(-0.02, 1.02))
     path = out / f"{curve.name}.png"
     figure.savefig(path, dpi=120)

@@ -7,22 +7,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, Final, TypeAlias
 
 from napari_breastpath.core.errors import UsageError
 
 Make: TypeAlias = Callable[[int], Any]
+INSTALL: Final = 'pip install "napari-breastpath[train]"'
 TREES: Final = 100
 COMPONENTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An estimator by name; each function makes an unfitted one from a seed."""
+    """An estimator by name; each function makes an unfitted one from a seed, by a package."""
 
     name: str
     classifier: Make
     regressor: Make
+    package: str = "sklearn"
+
+    @property
+    def is_installed(self) -> bool:
+        """Its package is there."""
+        return find_spec(self.package) is not None
 
 
 def _linear_classifier(seed: int, l1: float = 0.0, strength: float = 1.0) -> Any:
@@ -80,13 +89,7 @@ def _ensemble(name: str, **settings: Any) -> Make:
 
 def _boosted(package: str, name: str, **settings: Any) -> Make:
     def make(seed: int) -> Any:
-        from importlib import import_module
-
-        try:
-            kind = getattr(import_module(package), name)
-        except ImportError as error:
-            cause, advice = f"is not installed ({error})", f"pip install {package}, or leave it out"
-            raise UsageError(package, cause, advice) from error
+        kind = getattr(import_module(package), name)
         return kind(n_estimators=TREES, learning_rate=0.1, random_state=seed, n_jobs=1, **settings)
 
     return make
@@ -125,11 +128,13 @@ CANDIDATES: Final[Sequence[Candidate]] = (
         "xgboost",
         _boosted("xgboost", "XGBClassifier", **_BOOST),
         _boosted("xgboost", "XGBRegressor", **_BOOST),
+        "xgboost",
     ),
     Candidate(
         "lightgbm",
         _boosted("lightgbm", "LGBMClassifier", **_LIGHT),
         _boosted("lightgbm", "LGBMRegressor", **_LIGHT),
+        "lightgbm",
     ),
 )
 NAMES: Final = tuple(each.name for each in CANDIDATES)
@@ -139,7 +144,10 @@ def candidate(name: str) -> Candidate:
     """Return one of `CANDIDATES`; `UsageError` for another name."""
     if name not in NAMES:
         raise UsageError(f"estimator {name!r}", "unknown", f"choose of {', '.join(NAMES)}")
-    return CANDIDATES[NAMES.index(name)]
+    found = CANDIDATES[NAMES.index(name)]
+    if not found.is_installed:
+        raise UsageError(f"estimator {name}", f"{found.package} is not installed", INSTALL)
+    return found
 
 
 def scaled(estimator: Any) -> Any:

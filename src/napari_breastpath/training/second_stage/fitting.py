@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_breastpath.core.errors import UsageError
 from napari_breastpath.core.progress import Progress, ProgressCallback, ignore_progress
 from napari_breastpath.models import ModelBundle
 from napari_breastpath.training.second_stage.comparison import (
@@ -16,7 +18,12 @@ from napari_breastpath.training.second_stage.comparison import (
     best_regressor,
     classifier_scores,
 )
-from napari_breastpath.training.second_stage.estimators import CANDIDATES, Candidate, candidate
+from napari_breastpath.training.second_stage.estimators import (
+    CANDIDATES,
+    INSTALL,
+    Candidate,
+    candidate,
+)
 from napari_breastpath.training.second_stage.saving import Facts, find_bundle, save_second_stage
 from napari_breastpath.training.second_stage.table import Samples, read_samples
 from napari_breastpath.training.second_stage.validation import (
@@ -101,20 +108,29 @@ def fit_score(
     ModelError
         The bundle is not there, or not the one that made the features.
     """
+    check_installed()
     samples = read_samples(features, labels, row)
     check_enough(samples, folds)
     bundle = find_bundle(out, model, samples.model) if out else None
-    chosen = [candidate(estimator)] if estimator else list(CANDIDATES)
+    chosen = [candidate(estimator)] if estimator else [c for c in CANDIDATES if c.is_installed]
     table = compare(samples, chosen, folds, seed, progress)
     best = best_classifier(table)
     axis = best_regressor(table)
-    notes = samples.notes if axis else (*samples.notes, NO_AXIS)
+    absent = [] if estimator else [c.package for c in CANDIDATES if not c.is_installed]
+    notes = (*samples.notes, *(f"{name} is not installed: not compared" for name in absent))
+    notes = notes if axis else (*notes, NO_AXIS)
     fitted = Fitted(table, best, axis, len(samples.slides), len(set(samples.patients)), notes)
     if out is None or bundle is None:
         return fitted
     facts = Facts(best, axis, table, samples, folds, seed, row)
     written = save_second_stage(bundle, out, *fit_chosen(samples, best, axis, seed), facts)
     return dataclasses.replace(fitted, bundle=written)
+
+
+def check_installed() -> None:
+    """Say in one line what is missing for the second stage."""
+    if lacking := [name for name in ("sklearn", "skops") if find_spec(name) is None]:
+        raise UsageError("fit-score", f"needs {' and '.join(lacking)}", INSTALL)
 
 
 NO_AXIS = "too few known lengths of metastases: no major axis is predicted"
