@@ -13,13 +13,14 @@ from napari_breastpath.viewer.coordinates import world_placement
 from napari_breastpath.viewer.layers import TAG
 
 if TYPE_CHECKING:
-    from napari.layers import Shapes
+    from napari.layers import Vectors
 
     from napari_breastpath.viewer.session import Session
 
 ROLE = "sketch"
 LINE_PX, FRAME_S, MOST_POINTS = 3.0, 0.03, 200
-LINE_COLOUR, BRUSH_COLOUR = "#ffe14d", "#ffe14d66"
+LINE_COLOUR, BRUSH_OPACITY = "#ffe14d", 0.4
+NOTHING = np.zeros((0, 2, 2))
 
 
 class Sketch:
@@ -54,25 +55,26 @@ class Sketch:
             return
         path = points[:: -(-len(points) // MOST_POINTS)]
         path = np.concatenate((path, points[:1] if closed else points[-1:]))
-        layer = self._layer(session)
-        layer.data = []
-        layer.add_paths(
-            path,
-            edge_width=width_um or LINE_PX / session.viewer.scene.camera.zoom,
-            edge_color=BRUSH_COLOUR if width_um else LINE_COLOUR,
-        )
+        layer, width = self._layer(session), width_um or LINE_PX / session.viewer.scene.camera.zoom
+        if layer.edge_width != width:
+            layer.edge_width = width
+        layer.opacity = BRUSH_OPACITY if width_um else 1.0
+        layer.data = np.stack([path[:-1], np.diff(path, axis=0)], axis=1)
         self._drawn = time.monotonic()
 
-    def _layer(self, session: Session) -> Shapes:
+    def _layer(self, session: Session) -> Vectors:
+        """Return the layer of lines: Vectors, which take a tenth of the time of Shapes."""
         layer = session.layer(ROLE)
         if layer is None:
-            from napari.layers import Shapes
+            from napari.layers import Vectors
 
-            layer = Shapes(
+            layer = Vectors(
+                NOTHING,
                 ndim=2,
                 name="Drawing",
                 metadata={TAG: {"role": ROLE}},
-                opacity=1.0,
+                vector_style="line",
+                edge_color=LINE_COLOUR,
                 **world_placement(),
             )
             layers = session.viewer.layers
@@ -81,12 +83,18 @@ class Sketch:
             layers.selection.active = active
         return layer
 
+    def prepare(self) -> None:
+        """Make the layer, which takes a moment that a drag should not wait for."""
+        session = self._session()
+        if session is not None:
+            self._layer(session)
+
     def clear(self) -> None:
         """Take the line off the slide."""
         session = self._session()
         layer = session.layer(ROLE) if session is not None else None
         if layer is not None:
-            layer.data = []
+            layer.data = NOTHING
 
     def remove(self) -> None:
         """Take the layer away: the tool is put down."""

@@ -116,6 +116,8 @@ class Toolbox:
             layer.bind_key("Escape", self._on_escape, overwrite=True)
             layer.bind_key("Space", self._on_space, overwrite=True)
         gesture = self.tool.gesture if self.tool is not None else NAPARI
+        if gesture in (OUTLINE, STROKE, LINE):
+            self._sketch.prepare()
         if layer.mode == PAN:
             layer.mouse_pan = gesture in (NAPARI, CLICK)
             layer.cursor = "standard" if gesture == NAPARI else "cross"
