@@ -17,9 +17,9 @@ from napari_breastpath.training.config import (
     Config,
     FitConfig,
     NetworkConfig,
-    SourceConfig,
     StainConfig,
 )
+from napari_breastpath.training.source_config import SourceConfig
 
 PINK, VIOLET = (220, 160, 200), (110, 60, 150)
 TINY = NetworkConfig(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.training.config import SourceConfig
+from napari_breastpath.training.source_config import SourceConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,9 @@ def _pair(
 
 
 def patient_of(source: SourceConfig, image: Path, row: dict[str, str]) -> str:
-    """Return whose image it is: by the table's column, by the expression, else the file's name."""
+    """Return whose image it is: as named, by the table, by the expression, else the file's name."""
+    if source.whose:
+        return source.whose
     if source.patient_column:
         return _cell(source, row, source.patient_column)
     if not source.patient:

@@ -7,9 +7,9 @@ import pickle
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,20 +17,20 @@ from napari_breastpath.core.errors import InferenceError, ModelError
 from napari_breastpath.core.progress import ProgressCallback
 from napari_breastpath.models import choose_device
 from napari_breastpath.training.config import Config
+from napari_breastpath.training.feeding import epoch_tiles, fed_tiles
 from napari_breastpath.training.losses import LOSSES
 from napari_breastpath.training.progress import TrainingProgress
-from napari_breastpath.training.sampling import Ints, draw, tile_shares
 from napari_breastpath.training.scores import Tally, misclassified
 from napari_breastpath.training.starting import frozen_norms, parameter_groups, starting_network
-from napari_breastpath.training.tiles import Changed, Cutter, Drawn, Plain
+from napari_breastpath.training.state import Row, State
+from napari_breastpath.training.tiles import Changed, Cutter, Plain
 
 if TYPE_CHECKING:
     import torch
 
-Row: TypeAlias = dict[str, float]
 LAST, BEST = "last.ckpt", "best.safetensors"
-# Numbers that keep one random stream from another.
-DRAWING, CHANGING, FEEDING, WEIGHING = 1, 2, 3, 4
+# Keeps the seed of the first weights from those of epochs.
+WEIGHING = 4
 
 
 DAMAGES = (
@@ -74,41 +74,6 @@ class Job:
     device: str
     progress: ProgressCallback
     stop: threading.Event | None = None
-
-    @property
-    def shares(self) -> Any:
-        """How often each training tile is drawn."""
-        return tile_shares(self.training.tiles, self.training.samples)
-
-
-@dataclass
-class State:
-    """What a checkpoint holds beside the tensors.
-
-    Attributes
-    ----------
-    history : list of Row
-        One row per finished epoch.
-    wrong, right : list of int
-        Tiles of the last epoch that were misclassified, and those that were not.
-    """
-
-    history: list[Row] = field(default_factory=list)
-    wrong: list[int] = field(default_factory=list)
-    right: list[int] = field(default_factory=list)
-
-    @property
-    def best(self) -> float:
-        """Lowest validation loss so far."""
-        return min((row["val_loss"] for row in self.history), default=float("inf"))
-
-    def is_finished(self, config: Config) -> bool:
-        """Tell whether epochs, patience or minutes are used up."""
-        losses = [row["val_loss"] for row in self.history]
-        stale = len(losses) - 1 - int(np.argmin(losses)) if losses else 0
-        minutes = sum(row["seconds"] for row in self.history) / 60
-        out_of_time = 0 < config.fit.minutes <= minutes
-        return len(losses) >= config.fit.epochs or stale >= config.fit.patience or out_of_time
 
 
 class Trainer:
@@ -212,14 +177,16 @@ class Trainer:
         seconds = round(time.monotonic() - started, 3)
         row = {"epoch": self.epoch + 1, "seconds": seconds, "rate": rate, "train_loss": loss}
         is_best = figures["val_loss"] < self.state.best or not self.state.history
-        self.state.history.append(row | {"fed": len(self._fed())} | figures)
+        fed = len(fed_tiles(self.job.config, self.state, self.job.number))
+        self.state.history.append(row | {"fed": fed} | figures)
         self.state.wrong, self.state.right = wrong, right
         self._keep(is_best)
         self._tell(1, 1, self.state.history[-1])
 
     def _train(self) -> tuple[float, list[int], list[int]]:
         """Return the mean loss of an epoch's batches, and its wrong and right tiles."""
-        data = Changed(self.job.training, self._drawn())
+        drawn = epoch_tiles(self.job.training, self.state, self.job.number)
+        data = Changed(self.job.training, drawn)
         self.network.train()
         for norm in self.frozen:
             norm.eval()
@@ -266,30 +233,6 @@ class Trainer:
             truth, weight = (each.to(self.fabric.device) for each in tensors[1:])
             yield tiles, self.logits(tensors[0]), truth, weight
 
-    def _drawn(self) -> list[Drawn]:
-        """Return the tiles of the epoch to come; they follow from its number and the last one."""
-        fit, seed = self.job.config.fit, (self.job.config.seed, self.job.number, self.epoch)
-        rng = np.random.default_rng((*seed, DRAWING))
-        drawn = draw(self.job.training.tiles, self.job.shares, fit.tiles, fit.balance, rng)
-        fed = self._fed()
-        chosen = [(int(tile), False) for tile in drawn] + [(tile, True) for tile in fed]
-        order = rng.permutation(len(chosen))
-        return [
-            Drawn(chosen[k][0], (*seed, CHANGING, n), chosen[k][1]) for n, k in enumerate(order)
-        ]
-
-    def _fed(self) -> list[int]:
-        """Return the negative feed of the epoch to come: wrong tiles and some right ones.
-
-        Bootstrapping on mistakes (Sung and Poggio 1998), with right tiles so that what is known
-        is not forgotten.
-        """
-        feed, config = self.job.config.feed, self.job.config
-        rng = np.random.default_rng((config.seed, self.job.number, self.epoch, FEEDING))
-        most = int(feed.wrong * config.fit.tiles)
-        wrong = _some(self.state.wrong, most, rng)
-        return wrong + _some(self.state.right, int(feed.right * len(wrong)), rng)
-
     def _validation_set(self) -> Plain:
         cutter = self.job.validation
         most = min(self.job.config.fit.validation_tiles, len(cutter.tiles))
@@ -314,14 +257,6 @@ class Trainer:
     def _tell(self, done: int, total: int, row: Row | None = None) -> None:
         numbers = self.job.number, self.epoch + (row is None), self.job.config.fit.epochs
         self.job.progress(TrainingProgress("training", done, total, 0.0, *numbers, row or {}))
-
-
-def _some(tiles: list[int], most: int, rng: np.random.Generator) -> list[int]:
-    unique = sorted(set(tiles))
-    if len(unique) <= most:
-        return unique
-    picked: Ints = np.sort(rng.choice(unique, most, replace=False))
-    return [int(tile) for tile in picked]
 
 
 def _mixed(*numbers: int) -> int:
@@ -350,4 +285,7 @@ def make_fabric(device: str, precision: str) -> Any:
         raise InferenceError("training", "Lightning is not installed", advice) from error
     place = choose_device(device)
     half = precision == "bf16" or (precision == "auto" and place.kind == "cuda")
-    return Fabric(accelerator=place.kind, devices=1, precision="bf16-mixed" if half else "32-true")
+    index = place.name.partition(":")[2]
+    devices: Any = [int(index)] if index else 1
+    kind: Any = "bf16-mixed" if half else "32-true"
+    return Fabric(accelerator=place.kind, devices=devices, precision=kind)

@@ -14,8 +14,9 @@ from napari_breastpath.core.errors import UsageError
 from napari_breastpath.models.bundle import LIBRARIES, ROLES
 from napari_breastpath.models.inputs import INPUTS
 from napari_breastpath.preprocess.stain import ESTIMATORS
-from napari_breastpath.training.config import KINDS, TASKS, Config
+from napari_breastpath.training.config import TASKS, Config
 from napari_breastpath.training.losses import LOSSES
+from napari_breastpath.training.source_config import KINDS
 
 ADVICE = "correct it; docs/training.md lists every key"
 PATHS = ("images", "labels", "table", "encoder_weights", "target", "out")

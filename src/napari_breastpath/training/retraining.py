@@ -19,11 +19,11 @@ from napari_breastpath.training.config import (
     FitConfig,
     InputConfig,
     NetworkConfig,
-    SourceConfig,
     StainConfig,
 )
 from napari_breastpath.training.sampling import find_tiles
 from napari_breastpath.training.scores import confusion_figures
+from napari_breastpath.training.source_config import SourceConfig
 from napari_breastpath.training.sources import read_samples
 from napari_breastpath.training.stains import restains, target_of
 from napari_breastpath.training.tiles import Cutter

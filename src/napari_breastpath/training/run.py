@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.core.progress import ProgressCallback, ignore_progress
-from napari_breastpath.models import ModelBundle, load_model
+from napari_breastpath.models import ModelBundle, choose_device, load_model
 from napari_breastpath.results.files import write_json, written
 from napari_breastpath.results.lock import alone
 from napari_breastpath.training import runfolder
@@ -20,7 +20,7 @@ from napari_breastpath.training.bundling import bundle_metrics, write_bundle
 from napari_breastpath.training.calibrate import fit_temperature, likelihood_gain
 from napari_breastpath.training.config import Config
 from napari_breastpath.training.examples import examples
-from napari_breastpath.training.loop import Job, Row, Stopped, Trainer
+from napari_breastpath.training.loop import Job, Stopped, Trainer
 from napari_breastpath.training.pictures import draw_confusion, draw_curves, draw_examples
 from napari_breastpath.training.progress import TrainingProgress
 from napari_breastpath.training.reading import load_config
@@ -35,6 +35,7 @@ from napari_breastpath.training.stains import (
     training_domain,
     training_pixels,
 )
+from napari_breastpath.training.state import Row
 from napari_breastpath.training.tiles import Cutter
 
 
@@ -114,7 +115,7 @@ def train(
 
 
 def _train(config: Config, folder: Path, only: int | None, order: Order) -> Trained:
-    runfolder.write_environment(folder, order.device)
+    runfolder.write_environment(folder, choose_device(order.device).name)
     order.progress(TrainingProgress("images", 0, 1))
     samples = read_samples(config)
     tiles = find_tiles(samples, config)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.training.config import Config
+from napari_breastpath.training.evaluation.slide_measures import roc_auc
 
 if TYPE_CHECKING:
     import torch
@@ -88,9 +89,9 @@ class Tally:
         """Return what the curves and the card show."""
         found = {"loss": self.loss} | confusion_figures(self.confusion)
         if config.task == "points":
-            found["cell_auc"] = area_under_curve(_joined(self.cells), _joined(self.hits))
+            found["cell_auc"] = roc_auc(_joined(self.hits), _joined(self.cells))
         elif config.task == "classification" and len(config.classes) == 1:
-            found["auc"] = area_under_curve(_joined(self.logits)[:, 0], _joined(self.truths) > 0.5)
+            found["auc"] = roc_auc(_joined(self.truths) > 0.5, _joined(self.logits)[:, 0])
         return {name: round(float(value), 6) for name, value in found.items()}
 
 
@@ -132,18 +133,6 @@ def confusion_figures(confusion: Counts) -> dict[str, float]:
 def _mean(values: NDArray[np.float64]) -> float:
     present = values[np.isfinite(values)]
     return float(present.mean()) if present.size else float("nan")
-
-
-def area_under_curve(scores: NDArray[Any], truth: NDArray[np.bool_]) -> float:
-    """Return the area under the ROC curve, ties counted half (Mann and Whitney 1947)."""
-    from scipy.stats import rankdata
-
-    positives = int(truth.sum())
-    negatives = len(truth) - positives
-    if not positives or not negatives:
-        return float("nan")
-    ranks = rankdata(scores)[truth].sum()
-    return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
 def misclassified(

@@ -21,9 +21,10 @@ from napari_breastpath.exchange.painting import Canvas, is_annotation_file, read
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.results.masks import bands, measured_mask
 from napari_breastpath.slides import Slide, open_slide
-from napari_breastpath.training.config import Config, SourceConfig
+from napari_breastpath.training.config import Config
 from napari_breastpath.training.files import Pair, class_of, find_pairs, patient_of
 from napari_breastpath.training.points import read_points
+from napari_breastpath.training.source_config import SourceConfig
 from napari_breastpath.training.truth import ClassTruth, PointTruth, RasterTruth, Truth
 
 Mpp = tuple[float, float] | float | None
