@@ -159,17 +159,19 @@ def test_a_monai_bundle_of_code_alone_is_refused(tmp_path: Path) -> None:
         load_model(config)
 
 
-@pytest.fixture(params=["torchscript", "onnx"])
+@pytest.fixture(params=["torchscript", "onnx", "onnx of one image"])
 def program(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """A folder with a described network, TorchScript or ONNX."""
-    folder, network = tmp_path / request.param, make.Pixels().eval()
-    file = folder / ("net.pt" if request.param == "torchscript" else "net.onnx")
+    library, *one = request.param.split(" of ")
+    folder, network = tmp_path / library, make.Pixels().eval()
+    file = folder / ("net.pt" if library == "torchscript" else "net.onnx")
     make.scripted(folder / "net.pt", network, 64)
-    if request.param == "onnx":
+    if library == "onnx":
         pytest.importorskip("onnxruntime")
-        torch.onnx.export(network, (torch.zeros(1, 3, 64, 64),), file, dynamo=False,
-                          dynamic_axes={"x": {0: "n"}}, input_names=["x"])  # fmt: skip
-    make.described(folder, request.param, file.name, file_sha256(file))
+        axes = {} if one else {"x": {0: "n"}}
+        images = (torch.zeros(1, 3, 64, 64),)
+        torch.onnx.export(network, images, file, dynamo=False, dynamic_axes=axes, input_names=["x"])
+    make.described(folder, library, file.name, file_sha256(file))
     return folder
 
 

@@ -65,7 +65,7 @@ def install_offer(
         Not to be had (with what to fetch by hand), no SHA-256 published, or refused.
     """
     hosts = hosts or Hosts.chosen()
-    _check_free(name)
+    check_free(name)
     work = models_folder() / f".{name}.installing"
     try:
         offer = _with_weights(find_offer(name, hosts), weights)
@@ -88,7 +88,7 @@ def install_fetched(name: str, folder: Path, hosts: Hosts | None = None) -> Mode
         As `install_offer`; a file is missing.
     """
     hosts = hosts or Hosts.chosen()
-    _check_free(name)
+    check_free(name)
     offer = _offer_offline(name, hosts)
     work = _new_work(name)
     for file in (*offer.files, CARD):
@@ -101,8 +101,14 @@ def install_fetched(name: str, folder: Path, hosts: Hosts | None = None) -> Mode
     return _installed(work, name)
 
 
-def install_local(path: Path) -> ModelBundle:
+def install_local(path: Path, name: str = "") -> ModelBundle:
     """Copy a model's folder, or unpack its zip, into the models folder.
+
+    Parameters
+    ----------
+    path : Path
+    name : str, optional
+        To install it under, by default the name of the folder or zip.
 
     Raises
     ------
@@ -111,10 +117,8 @@ def install_local(path: Path) -> ModelBundle:
     ModelError
         No model, or an archive or folder that is refused.
     """
-    name = path.resolve().name.removesuffix(".zip")
-    if not NAME.fullmatch(name):
-        raise UsageError(path, "its name cannot be a model's", "use letters, digits, . _ and -")
-    _check_free(name)
+    name = name or path.resolve().name.removesuffix(".zip")
+    check_free(name)
     work = _new_work(name)
     work.rmdir()
     if path.is_dir():
@@ -127,9 +131,12 @@ def install_local(path: Path) -> ModelBundle:
     return bundle
 
 
-def _check_free(name: str) -> None:
+def check_free(name: str) -> None:
+    """Raise `UsageError` for a name that no new model can have."""
+    if not NAME.fullmatch(name):
+        raise UsageError(name, "cannot be a model's name", "use letters, digits, . _ and -")
     for root in (models_folder(), EMBEDDED):
-        if NAME.fullmatch(name) and (root / name).exists():
+        if (root / name).exists():
             advice = f"remove {root / name} to install it anew"
             raise UsageError(name, "a model of this name is installed already", advice)
 

@@ -88,6 +88,7 @@ def model_record(bundle: ModelBundle) -> dict[str, Any]:
             "training_data": bundle.training_data,
             "metrics": _without_nan(bundle.metrics),
             "licence": bundle.licence,
+            "origin": bundle.origin,
             "authors": list(bundle.authors),
         },
         **second_stage_record(bundle),

@@ -55,17 +55,27 @@ def _onnx(bundle: ModelBundle, content: bytes) -> torch.nn.Module:
     import torch
 
     session = _session(bundle, content)
-    name = session.get_inputs()[0].name
+    # Exported without a free batch size, a graph takes images one by one.
+    single = session.get_inputs()[0].shape[0] == 1
 
     class OnnxGraph(torch.nn.Module):
         def forward(self, images: torch.Tensor) -> torch.Tensor:
-            try:
-                answers = session.run(None, {name: images.contiguous().cpu().numpy()})
-            except Exception as error:  # ONNX Runtime's errors share no other base
-                raise RuntimeError(str(error)) from error
-            return torch.from_numpy(answers[0]).to(images.device)
+            step = 1 if single else len(images)
+            parts = [images[n : n + step] for n in range(0, len(images), step)]
+            return torch.cat([_run(session, part) for part in parts]).to(images.device)
 
     return OnnxGraph()
+
+
+def _run(session: Any, images: torch.Tensor) -> torch.Tensor:
+    import torch
+
+    name = session.get_inputs()[0].name
+    try:
+        answers = session.run(None, {name: images.contiguous().cpu().numpy()})
+    except Exception as error:  # ONNX Runtime's errors share no other base
+        raise RuntimeError(str(error)) from error
+    return torch.from_numpy(answers[0])
 
 
 def _session(bundle: ModelBundle, content: bytes) -> Any:
