@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 ROLE = "sketch"
 LINE_PX, FRAME_S, MOST_POINTS = 3.0, 0.03, 200
 LINE_COLOUR, BRUSH_OPACITY = "#ffe14d", 0.4
-NOTHING = np.zeros((0, 2, 2))
+NOTHING = np.zeros((MOST_POINTS + 1, 2, 2))
+"""As many vectors as the longest line has: napari's background slicing stumbles over fewer."""
 
 
 class Sketch:
@@ -59,7 +60,8 @@ class Sketch:
         if layer.edge_width != width:
             layer.edge_width = width
         layer.opacity = BRUSH_OPACITY if width_um else 1.0
-        layer.data = np.stack([path[:-1], np.diff(path, axis=0)], axis=1)
+        lines = np.stack([path[:-1], np.diff(path, axis=0)], axis=1)
+        layer.data = np.concatenate((lines, NOTHING))[: len(NOTHING)]
         self._drawn = time.monotonic()
 
     def _layer(self, session: Session) -> Vectors:
