@@ -100,13 +100,6 @@ class Cutter:
         """Return a tile as it is, for validation."""
         return self._finished(self._read(tile, np.zeros(2), self.config.crop, 1.0))
 
-    def restained(self, tile: int) -> Tile:
-        """Return a tile in the target's stain, otherwise as it is."""
-        cut = self._read(tile, np.zeros(2), self.config.crop, 1.0)
-        restain = self.restain.get(self._sample(tile).patient)
-        image = cut.image if restain is None else restain(cut.image)
-        return self._finished(cut._replace(image=image))
-
     def changed(self, drawn: Drawn) -> Tile:
         """Return a tile moved, turned and recoloured at random, the same for the same seed.
 
