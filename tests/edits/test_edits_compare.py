@@ -13,6 +13,7 @@ from scipy.spatial.distance import cdist
 
 from napari_breastpath.cli import main
 from napari_breastpath.core.errors import UsageError
+from napari_breastpath.core.progress import Progress
 from napari_breastpath.edits.compare import compare_readers, outline, outline_distances
 from napari_breastpath.measure import measure_regions
 from napari_breastpath.results import Result
@@ -69,6 +70,39 @@ def test_figures_are_those_of_the_masks(pair: tuple[Result, Result]) -> None:
         assert tumour.area_mm2[k] == pytest.approx(mask.sum() * 6e-6)
         assert tumour.longest_feret_mm[k] == table["feret_max_mm"].max()
     assert (in_situ.dice, in_situ.hausdorff_um, in_situ.hausdorff95_um) == (1, 0, 0)
+
+
+def test_tumour_as_a_whole_is_one_mask_with_the_category_of_its_longest_region(
+    tmp_path: Path,
+) -> None:
+    classes = (*THREE[:2], {**THREE[2], "role": "tumour"})
+    heat = np.full((3, *SHAPE), 5, np.uint8)
+    heat[1][20:60, 20:80] = 250
+    heat[2][60:80, 20:80] = 250
+    a, b = (make_result(tmp_path / name, SHAPE, classes, heat) for name in "ab")
+    opened(b, "B").apply(square(20, 20, 60, 60, ERASED), "eraser")
+    for result in (a, b):
+        result.save(specimen="node")
+    found = compare_readers(a, b)
+    one, whole = found.classes[0], found.tumour
+    assert whole.dice == 0.0
+    assert whole.area_mm2 == pytest.approx((60 * 60 * 6e-6, 0))
+    assert whole.longest_feret_mm == (one.longest_feret_mm[0], 0)
+    assert (whole.category, found.classes[1].category) == (("ITC", "negative"),) * 2
+    assert found.to_dict()["tumour"]["hausdorff_um"] is None
+
+
+def test_what_progress_raises_ends_a_comparison(pair: tuple[Result, Result]) -> None:
+    steps = []
+
+    def stop(progress: Progress) -> None:
+        steps.append(progress.done)
+        if progress.done:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        compare_readers(*pair, progress=stop)
+    assert steps == [0, 1]
 
 
 def test_differences_are_listed_largest_first_in_level_0(pair: tuple[Result, Result]) -> None:

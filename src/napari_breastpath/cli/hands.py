@@ -54,15 +54,19 @@ def compare(args: Namespace) -> int:
 
 
 def _comparison(found: Comparison) -> Iterable[str]:
+    from napari_breastpath.exchange.comparison import with_tumour
+
     for name, path, readers in zip("AB", found.paths, found.readers, strict=True):
         yield f"{name}              {path}, {', '.join(readers) or 'no reader named'}"
-    for each in found.classes:
+    for each in with_tumour(found):
         yield f"{each.class_name}"
         yield f"  Dice         {_figure(each.dice, '.3f')}"
         largest, most = _figure(each.hausdorff_um, ".0f"), _figure(each.hausdorff95_um, ".0f")
         yield f"  Hausdorff    {largest} µm, 95 % of outlines within {most} µm"
         yield "  area         A {:.3f} mm², B {:.3f} mm²".format(*each.area_mm2)
         yield "  longest      A {:.2f} mm, B {:.2f} mm (Feret)".format(*each.longest_feret_mm)
+        if any(each.category):
+            yield "  category     A {}, B {}".format(*each.category)
     table = found.differences
     yield f"{len(table)} differences, largest first (boxes in level-0 px)"
     rows = [_difference_row(row) for row in table.head(SHOWN).to_dict("records")]

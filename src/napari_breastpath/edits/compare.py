@@ -7,7 +7,7 @@ directions the larger counts (Maier-Hein et al., Metrics reloaded, Nature Method
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,14 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import UsageError
+from napari_breastpath.core.progress import Progress, ProgressCallback, ignore_progress
 from napari_breastpath.edits.entry import BoolArray
 from napari_breastpath.edits.journal import read_log
 from napari_breastpath.results import Result
+from napari_breastpath.results.masks import scored_channels
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from napari_breastpath.measure.runs import Runs
+
+    Tables: TypeAlias = tuple[pd.DataFrame, pd.DataFrame]
 
 FloatArray: TypeAlias = NDArray[np.float64]
 ONLY_A, ONLY_B = "only A", "only B"
@@ -44,6 +48,9 @@ class Agreement:
         when a reader has none.
     area_mm2, longest_feret_mm : (A, B)
         Of all regions together, and of the longest region; 0 where there is none.
+    category : (A, B)
+        Nodal category of the longest region that is not below the size of a cell; None unless the
+        specimen is a node.
     """
 
     class_name: str
@@ -52,6 +59,7 @@ class Agreement:
     hausdorff95_um: float
     area_mm2: tuple[float, float]
     longest_feret_mm: tuple[float, float]
+    category: tuple[str | None, str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,9 @@ class Comparison:
         Who worked at each, as in the edit logs.
     classes : tuple of Agreement
         Of every class but background.
+    tumour : Agreement
+        Of what counts as tumour, as one mask; lengths are of its classes' own regions, as in
+        result.json. With one class the same as that class.
     differences : DataFrame
         One row per 8-connected difference, largest first: class, kind (`only A`, `only B`), area in
         mm², box (x, y, width, height) in level-0 px.
@@ -73,6 +84,7 @@ class Comparison:
     paths: tuple[Path, Path]
     readers: tuple[tuple[str, ...], tuple[str, ...]]
     classes: tuple[Agreement, ...]
+    tumour: Agreement
     differences: pd.DataFrame
 
     def to_dict(self) -> dict[str, Any]:
@@ -81,12 +93,21 @@ class Comparison:
             "results": [str(path) for path in self.paths],
             "readers": [list(names) for names in self.readers],
             "classes": [_without_nan(asdict(each)) for each in self.classes],
+            "tumour": _without_nan(asdict(self.tumour)),
             "differences": self.differences.to_dict("records"),
         }
 
 
-def compare_readers(a: Result, b: Result) -> Comparison:
+def compare_readers(
+    a: Result, b: Result, progress: ProgressCallback = ignore_progress
+) -> Comparison:
     """Compare the masks of two results of one slide.
+
+    Parameters
+    ----------
+    a, b : Result
+    progress : callable
+        Called with stage `compare` before each class; what it raises ends the comparison.
 
     Raises
     ------
@@ -95,19 +116,26 @@ def compare_readers(a: Result, b: Result) -> Comparison:
     """
     import pandas as pd
 
-    _check_same(a, b)
+    check_same(a, b)
+    kinds, steps = _kinds(a), len(_kinds(a)) + 1
+    tables: dict[str, Tables] = {}
     agreements, differences = [], []
-    for value, name in _class_values(a):
-        masks = _mask(a, value), _mask(b, value)
-        agreements.append(_agreement(name, masks, a.lattice.mpp))
+    for step, (name, value) in enumerate(kinds.items()):
+        progress(Progress("compare", step, steps))
+        masks = _mask(a, [value]), _mask(b, [value])
+        tables[name] = _regions(name, masks[0], a), _regions(name, masks[1], b)
+        agreements.append(_agreement(name, masks, tables[name], (a, b)))
         differences.append(_differences(name, masks, a))
+    progress(Progress("compare", steps - 1, steps))
+    tumour = _tumour(agreements, tables, (a, b))
     table = pd.concat(differences, ignore_index=True)
     table = table.sort_values("area_mm2", ascending=False, kind="stable", ignore_index=True)
     readers = _readers(a), _readers(b)
-    return Comparison((a.path, b.path), readers, tuple(agreements), table)
+    return Comparison((a.path, b.path), readers, tuple(agreements), tumour, table)
 
 
-def _check_same(a: Result, b: Result) -> None:
+def check_same(a: Result, b: Result) -> None:
+    """Raise `UsageError` unless two results are of one slide, map and classes."""
     wanted = {
         "slide": [r.record["slide"]["fingerprint"] for r in (a, b)],
         "map": [r.lattice for r in (a, b)],
@@ -119,14 +147,14 @@ def _check_same(a: Result, b: Result) -> None:
             raise UsageError(b.path, cause, "give two results of one slide and model")
 
 
-def _class_values(result: Result) -> Iterator[tuple[int, str]]:
-    for value, kind in enumerate(result.classes, 1):
-        if kind["role"] != "background":
-            yield value, str(kind["name"])
+def _kinds(result: Result) -> dict[str, int]:
+    """Return the label value of each class but background, by name."""
+    kinds = enumerate(result.classes, 1)
+    return {str(kind["name"]): value for value, kind in kinds if kind["role"] != "background"}
 
 
-def _mask(result: Result, value: int) -> BoolArray:
-    mask: BoolArray = result.map.label("mask").read(slice(None), slice(None)) == value
+def _mask(result: Result, values: Sequence[int]) -> BoolArray:
+    mask: BoolArray = np.isin(result.map.label("mask").read(slice(None), slice(None)), values)
     return mask
 
 
@@ -134,19 +162,56 @@ def _readers(result: Result) -> tuple[str, ...]:
     return tuple(sorted({entry.reader for entry in read_log(result) if entry.reader}))
 
 
-def _agreement(
-    name: str, masks: tuple[BoolArray, BoolArray], mpp: tuple[float, float]
-) -> Agreement:
+def _regions(name: str, mask: BoolArray, result: Result) -> pd.DataFrame:
     from napari_breastpath.measure import measure_regions
 
-    a, b = masks
-    tables = [measure_regions(mask, mpp) for mask in masks]
-    areas = [float(table["area_mm2"].sum()) for table in tables]
-    ferets = [float(table["feret_max_mm"].max()) if len(table) else 0.0 for table in tables]
+    return measure_regions(mask, result.lattice.mpp, class_name=name)
+
+
+def _agreement(
+    name: str,
+    masks: tuple[BoolArray, BoolArray],
+    tables: Tables,
+    results: tuple[Result, Result],
+    roles: Mapping[str, str] | None = None,
+) -> Agreement:
+    """Return how far two masks agree, whose regions are in `tables`."""
+    from napari_breastpath.measure import summarise
+
+    specimens = [str(result.record.get("specimen", "unspecified")) for result in results]
+    one, other = (summarise(t, s, roles) for t, s in zip(tables, specimens, strict=True))
+    return Agreement(
+        name,
+        _dice(*masks),
+        *outline_distances(*masks, results[0].lattice.mpp),
+        (one["total_area_mm2"], other["total_area_mm2"]),
+        (one["longest_feret_mm"], other["longest_feret_mm"]),
+        (one["category"], other["category"]),
+    )
+
+
+def _tumour(
+    agreements: Sequence[Agreement],
+    tables: Mapping[str, Tables],
+    results: tuple[Result, Result],
+) -> Agreement:
+    """Return the agreement on the classes that count as tumour, as one mask."""
+    import pandas as pd
+
+    classes = results[0].classes
+    roles = {classes[k]["name"]: classes[k]["role"] for k in scored_channels(classes)}
+    parts = [tables[name] for name in roles if name in tables]
+    if len(parts) == 1:
+        return next(each for each in agreements if each.class_name in roles)
+    values = [value for name, value in _kinds(results[0]).items() if name in roles]
+    masks = _mask(results[0], values), _mask(results[1], values)
+    both = pd.concat([a for a, _ in parts]), pd.concat([b for _, b in parts])
+    return _agreement("tumour, all classes", masks, both, results, roles)
+
+
+def _dice(a: BoolArray, b: BoolArray) -> float:
     total = int(np.count_nonzero(a)) + int(np.count_nonzero(b))
-    dice = 2 * int(np.count_nonzero(a & b)) / total if total else math.nan
-    largest, most = outline_distances(a, b, mpp)
-    return Agreement(name, dice, largest, most, (areas[0], areas[1]), (ferets[0], ferets[1]))
+    return 2 * int(np.count_nonzero(a & b)) / total if total else math.nan
 
 
 def outline(mask: BoolArray) -> BoolArray:
