@@ -249,7 +249,7 @@ def make_layer(data: LayerData) -> Layer:
 
 def dress(layer: Layer) -> None:
     """Set what napari takes no argument for: outlines instead of filled areas."""
-    widths = {"regions": 2, "tissue": 1}
+    widths = {"regions": 2, "tissue": 1, "reader A": 2, "reader B": 2}
     width = widths.get(tag(layer).get("role", ""))
     if width is not None and layer.contour != width:
         layer.contour = width
