@@ -169,10 +169,11 @@ class Caliper:
         if not extents:
             self.remove()
             return
-        self._extents = extents
+        before, self._extents = self._extents, extents
         layer, layers = self._session.layer(ROLE), self._session.viewer.layers
         if layer is not None:
-            self._fit()
+            if not same(before, extents):
+                self._fit()
             return
         active = layers.selection.active
         self._session.viewer.add_layer(self._layer(result))
@@ -285,6 +286,14 @@ class Caliper:
 
 def _with_handles(extents: tuple[Extent, ...], may_drag: bool) -> tuple[Extent, ...]:
     return (*extents[:-1], *(replace(last, has_handles=may_drag) for last in extents[-1:]))
+
+
+def same(before: tuple[Extent, ...], after: tuple[Extent, ...]) -> bool:
+    """Tell whether two drawings are the same."""
+    return len(before) == len(after) and all(
+        np.array_equal(a.ends, b.ends) and replace(a, ends=b.ends) == b
+        for a, b in zip(before, after, strict=True)
+    )
 
 
 def extent_colour(shape: Shape, extents: tuple[Extent, ...]) -> str:

@@ -66,25 +66,33 @@ def with_ticks(ends: Points, pixel_um: float) -> list[Points]:
     return [ends, *(np.stack([end - tick, end + tick]) for end in ends)]
 
 
-def plate(ends: Points, text: str, pixel_um: float) -> Points:
-    """Return the corners of the plate for the text: beside the line's middle, clear of it."""
+def plate(ends: Points, text: str, pixel_um: float, other: Points | None = None) -> Points:
+    """Return the corners of the plate for the text: beside the line's middle, clear of it.
+
+    With another line, on the side away from that one's middle.
+    """
     half = np.array([LINE_HEIGHT_PX, CHARACTER_PX * (len(text) + 1)]) / 2 * pixel_um
     across = unit_across(ends)
+    if other is not None and across @ (other.mean(axis=0) - ends.mean(axis=0)) > 0:
+        across = -across
     away = float(np.abs(across) @ half) + GAP_PX * pixel_um
     return ends.mean(axis=0) + across * away + half * SQUARE
 
 
 def drawing(extents: tuple[Extent, ...], pixel_um: float) -> list[Shape]:
     """Return the shapes of some extents from the bottom up, each dark under its colour."""
-    return [shape for extent in extents for shape in _shapes(extent, pixel_um)]
+    others = [extent.ends for extent in extents[::-1]] if len(extents) == 2 else [None]
+    return [
+        shape
+        for extent, other in zip(extents, others, strict=True)
+        for shape in _shapes(extent, other, pixel_um)
+    ]
 
 
-def _shapes(extent: Extent, px: float) -> list[Shape]:
+def _shapes(extent: Extent, other: Points | None, px: float) -> list[Shape]:
     lines = with_ticks(extent.ends, px) if extent.is_main else [extent.ends]
     width = LINE_PX if extent.is_main else THIN_PX
-    label = plate(extent.ends if extent.is_main else extent.ends[::-1], extent.text, px)
-    if not extent.is_main:
-        label = label - 2 * (label.mean(axis=0) - extent.ends.mean(axis=0))
+    label = plate(extent.ends, extent.text, px, other)
     return [
         *(Shape("line", line, (width + HALO_PX - LINE_PX) * px, DARK) for line in lines),
         *(Shape("line", line, width * px, extent.colour) for line in lines),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
@@ -23,20 +25,26 @@ class ClosingGuard(QObject):
         The window to watch.
     runner : Runner
         Its work.
+    last : callable, optional
+        What is to be started before the window goes; it is waited for, too.
     """
 
-    def __init__(self, window: QWidget, runner: Runner) -> None:
+    def __init__(
+        self, window: QWidget, runner: Runner, last: Callable[[], None] | None = None
+    ) -> None:
         super().__init__(window)
-        self._runner = runner
+        self._runner, self._last = runner, last
         window.installEventFilter(self)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
         """Qt's hook: True keeps the event from the window."""
-        if event is None or event.type() != QEvent.Type.Close or self._runner.idle:
+        if event is None or event.type() != QEvent.Type.Close:
             return False
-        if event.spontaneous() and not self._may_close():
+        if not self._runner.idle and event.spontaneous() and not self._may_close():
             event.ignore()
             return True
+        if self._last is not None:
+            self._last()
         self._runner.stop_and_let_go()
         return False
 

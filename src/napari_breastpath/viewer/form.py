@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QSizePolicy,
     QWidget,
 )
@@ -65,8 +67,6 @@ def choice(options: Sequence[tuple[str, Any]]) -> QComboBox:
 
 def note(text: str = "") -> QLabel:
     """Return a label that wraps and whose text can be copied."""
-    from qtpy.QtCore import Qt
-
     label = QLabel(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -81,6 +81,16 @@ def beside(*widgets: QWidget) -> QHBoxLayout:
     for widget in widgets:
         row.addWidget(widget, stretch=int(widget is widgets[0]))
     return row
+
+
+def scrolling(widget: QWidget) -> QScrollArea:
+    """Return a frame that scrolls upwards and downwards where the screen is too low."""
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setWidget(widget)
+    return area
 
 
 def compact_form(parent: QWidget | None = None) -> QFormLayout:

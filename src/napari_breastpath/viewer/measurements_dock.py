@@ -25,6 +25,7 @@ from napari_breastpath.viewer.form import (
     choice,
     compact_form,
     note,
+    scrolling,
     select,
     threshold_box,
 )
@@ -78,7 +79,9 @@ class MeasurementsDock(QWidget):
     def _build(self) -> None:
         self.figures = compact_form()
         self.warnings, self.status = note(), note()
-        self.warnings.setStyleSheet(f"color: {wording.WARNING_COLOR};")
+        self.doubt = note()
+        for line in (self.warnings, self.doubt):
+            line.setStyleSheet(f"color: {wording.WARNING_COLOR};")
         self.threshold, self.slider = threshold_box(), QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(1, 99)
         self.threshold.setSingleStep(0.01)
@@ -95,19 +98,25 @@ class MeasurementsDock(QWidget):
         self.setMinimumWidth(DOCK_WIDTH_PX)
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(6, 6, 6, 6)
+        outer, inner = QVBoxLayout(self), QWidget()
+        outer.setContentsMargins(6, 6, 6, 6)
+        outer.addWidget(scrolling(inner), stretch=1)
+        layout = QVBoxLayout(inner)
+        layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addLayout(self.figures)
+        layout.addWidget(self.doubt)
         layout.addWidget(self.warnings)
         layout.addLayout(beside(self.longest_button, self.reset_button))
         choices = compact_form()
         choices.addRow("Specimen", self.specimen)
         choices.addRow("Threshold", beside(self.slider, self.threshold))
         layout.addLayout(choices)
+        self.table.setMinimumHeight(100)
         layout.addWidget(self.table, stretch=1)
-        for widget in (self.tour, self.review, self.exchange, self.status, note(RESEARCH_ONLY)):
-            layout.addWidget(widget)
+        layout.addWidget(self.tour)
+        for widget in (self.review, self.exchange, self.status, note(RESEARCH_ONLY)):
+            outer.addWidget(widget)
 
     def _connect(self) -> None:
         self.slider.valueChanged.connect(lambda v: self.threshold.setValue(v / 100))
@@ -125,13 +134,14 @@ class MeasurementsDock(QWidget):
         listen(self, session.numbers, self._show_again)
         listen(self, session.edited, self._show_again)
         listen(self, self.live.failed, self.complain)
+        listen(self, self.live.advised, self._show_doubt)
         listen(self, self.caliper.dragged, self._on_dragged)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Qt's hook: now there is a window to watch."""
         super().showEvent(event)
         if self._guard is None:
-            self._guard = ClosingGuard(self.window(), self.runner)
+            self._guard = ClosingGuard(self.window(), self.runner, self.live.finish)
 
     # ------------------------------------------------------------------ what is shown
     def show_result(self, result: Result | None) -> None:
@@ -151,6 +161,7 @@ class MeasurementsDock(QWidget):
         with undamaged(result) if result is not None else nullcontext():
             self._show_figures(figures, again)
             self._show_caliper(result, figures)
+            self._show_doubt()
             if not again:
                 self._show_choices(result)
 
@@ -162,6 +173,11 @@ class MeasurementsDock(QWidget):
         self.warnings.setVisible(bool(lines))
         by_hand = figures is not None and "manual_longest_feret_mm" in figures.summary
         self.reset_button.setVisible(by_hand)
+
+    def _show_doubt(self, _: object = None) -> None:
+        """Say what the category hangs on; older advice is not shown with newer numbers."""
+        self.doubt.setText(f"⚠ {self.live.warning}")
+        self.doubt.setVisible(bool(self.live.warning))
 
     def _show_caliper(self, result: Result | None, figures: Figures | None) -> None:
         self.caliper.may_drag = self.session.corrections is not None and not self._lock

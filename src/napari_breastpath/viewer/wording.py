@@ -131,8 +131,14 @@ def extents(regions: Mapping[str, Any]) -> list[tuple[str, str]]:
     by_hand = regions.get("manual_longest_feret_mm")
     if by_hand is None:
         return [("Longest extent", automatic)]
-    manual = f"{length_mm(by_hand)} · manual, {reported.manual(regions)}"
+    manual = f"{length_mm(by_hand)} · manual, {reported.by(regions['manual_reader'])}"
     return [("Longest extent", manual), ("Automatic", automatic)]
+
+
+def manual_category(regions: Mapping[str, Any]) -> str:
+    """Return the category that the manual extent gives, "" where it is the automatic one's."""
+    name = regions.get("manual_category")
+    return category_title(name) if name and name != regions.get("category") else ""
 
 
 def headline(record: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -145,8 +151,9 @@ def headline(record: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Tissue area", area_mm2(record.get("tissue_area_mm2"))),
         ("Regions", str(regions.get("count", NOTHING))),
         ("Category", category(regions)),
+        *([("By hand", by_hand)] if (by_hand := manual_category(regions)) else []),
         ("Score", score_text(record.get("score"))),
-        ("Status", STATUSES.get(status, status)),
+        *([("Status", STATUSES.get(status, status))] if status != "complete" else []),
     ]
 
 

@@ -1,0 +1,183 @@
+"""Numbers follow threshold and hands at once; what hands measure and sign is kept and locks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.QtWidgets import QMessageBox
+from viewer_measured import measured_result
+
+from napari_breastpath.analyses import measure_result
+from napari_breastpath.edits import Change
+from napari_breastpath.results import Result, load_result
+from napari_breastpath.results.masks import row_slices
+from napari_breastpath.sample import sample_slide_path
+from napari_breastpath.viewer import preferences
+from napari_breastpath.viewer.live_numbers import LiveNumbers
+from napari_breastpath.viewer.measurements_dock import MeasurementsDock
+from napari_breastpath.viewer.noting import note
+from napari_breastpath.viewer.session import Session
+from napari_breastpath.viewer.tour import LENGTH, Tour
+
+WAIT_MS = 20_000
+EXTENT = {"x1": 400.0, "y1": 800.0, "x2": 400.0, "y2": 5800.0, "length_mm": 2.5}
+Wait = Callable[..., None]
+
+
+@pytest.fixture
+def dock(qtbot: Any, tmp_path: Path) -> MeasurementsDock:
+    """The dock over a measured result, ready to follow."""
+    preferences.answer(False)
+    viewer = ViewerModel()
+    dock = MeasurementsDock(viewer)
+    qtbot.addWidget(dock)
+    dock.viewer = viewer  # a session does not keep it
+    session = Session.of(viewer)
+    result = measured_result(tmp_path, session.open_slide(sample_slide_path()))
+    session.show_result(load_result(result.path))
+    qtbot.waitUntil(lambda: LiveNumbers.of(session).is_ready, timeout=WAIT_MS)
+    return dock
+
+
+@pytest.fixture
+def wait(qtbot: Any) -> Wait:
+    return lambda condition: qtbot.waitUntil(condition, timeout=WAIT_MS)
+
+
+def figures(dock: MeasurementsDock) -> dict[str, str]:
+    """What the dock says, by heading."""
+    form = dock.figures
+    rows = (form.itemAt(k, form.ItemRole.LabelRole) for k in range(form.rowCount()))
+    fields = (form.itemAt(k, form.ItemRole.FieldRole) for k in range(form.rowCount()))
+    return {a.widget().text(): b.widget().text() for a, b in zip(rows, fields, strict=True)}
+
+
+def erase(dock: MeasurementsDock) -> None:
+    """Erase the smaller region, as the editor does."""
+    where = np.ones((60, 60), bool)
+    change = Change(195, 45, np.full(where.shape, 255, np.uint8), where)
+    corrections = dock.session.corrections
+    dock.session.edited.emit(corrections.apply(change, "eraser"))
+
+
+def whole(layer: Any, result: Result) -> np.ndarray:
+    """The finest level of a layer, read by rows as napari reads windows."""
+    return np.concatenate([layer.data[0][rows, :] for rows in row_slices(result)])
+
+
+def test_numbers_and_mask_come_before_anything_is_written(
+    dock: MeasurementsDock, wait: Wait
+) -> None:
+    result, layer = dock.session.result, dock.session.layer("mask")
+    dock.slider.setValue(80)
+    wait(lambda: dock.live.numbers is not None and dock.table.model().rowCount() == 1)
+    assert load_result(result.path).record["settings"]["threshold"] == 0.5
+    stored = result.map.label("mask")
+    assert not np.array_equal(whole(layer, result), stored.levels[0][:])
+    wait(lambda: dock.live.is_saved)
+    saved = load_result(result.path)
+    assert saved.record["settings"]["threshold"] == 0.8
+
+    assert np.array_equal(whole(layer, result), saved.map.label("mask").levels[0][:])
+
+
+def test_the_preview_is_the_mask_that_is_written_at_every_level(
+    dock: MeasurementsDock, wait: Wait
+) -> None:
+    result, layer = dock.session.result, dock.session.layer("mask")
+    erase(dock)
+    dock.slider.setValue(59)
+    wait(lambda: dock.live.numbers is not None and dock.live.numbers.threshold == 0.59)
+    shown = [np.asarray(level) for level in layer.data]
+    measure_result(load_result(result.path), 0.59)
+    written = [level[:] for level in load_result(result.path).map.label("mask").levels]
+    for seen, stored in zip(shown, written, strict=True):
+        assert np.array_equal(seen, stored)
+
+
+def test_an_edit_is_in_the_numbers_then_in_the_files(dock: MeasurementsDock, wait: Wait) -> None:
+    erase(dock)
+    wait(lambda: dock.table.model().rowCount() == 1)
+    wait(lambda: dock.live.is_saved)
+    record = load_result(dock.session.result.path).record
+    assert (record["regions"]["count"], record["edits"]["strokes"]) == (1, 1)
+
+
+def test_reopening_measures_what_was_not_measured_yet(dock: MeasurementsDock, wait: Wait) -> None:
+    session = dock.session
+    where = np.ones((60, 60), bool)
+    session.corrections.apply(Change(195, 45, np.full(where.shape, 255, np.uint8), where), "eraser")
+    session.show_result(load_result(session.result.path))  # nobody told of the edit
+    wait(lambda: dock.live.is_saved)
+    assert load_result(session.result.path).record["regions"]["count"] == 1
+
+
+def test_manual_beside_automatic_and_back_by_one_click(dock: MeasurementsDock, wait: Wait) -> None:
+    dock.caliper.dragged.emit(EXTENT)
+    wait(lambda: "Automatic" in figures(dock))
+    shown = figures(dock)
+    assert "2.50 mm" in shown["Longest extent"]
+    assert "manual" in shown["Longest extent"]
+    assert shown["Automatic"].startswith("0.825 mm")
+    assert shown["By hand"] == "Macrometastasis"
+    texts = dock.session.layer("caliper").features["length"]
+    assert {"0.825 mm automatic", "2.50 mm manual"} <= set(texts)
+    wait(lambda: dock.live.is_saved)
+    regions = load_result(dock.session.result.path).record["regions"]
+    assert (regions["manual_longest_feret_mm"], regions["category"]) == (2.5, "micro")
+    dock.reset_button.click()
+    wait(lambda: "Automatic" not in figures(dock))
+    wait(lambda: dock.live.is_saved)
+    assert "manual_reader" not in load_result(dock.session.result.path).record["regions"]
+
+
+def test_reviewed_locks_and_reopening_is_asked_and_logged(
+    dock: MeasurementsDock, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preferences.set_reader_name("A. Reader")
+    dock.review.button.click()
+    wait(lambda: not dock.slider.isEnabled())
+    assert "Reviewed by A. Reader on 20" in dock.review.text.text()
+    for widget in (dock.slider, dock.specimen, dock.exchange.import_button):
+        assert not widget.isEnabled()
+        assert "reopen it to change it" in widget.toolTip()
+    assert not dock.caliper.may_drag
+    wait(lambda: dock.live.is_saved)
+    assert load_result(dock.session.result.path).record["reviewed"]["reader"] == "A. Reader"
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    dock.review.button.click()
+    wait(lambda: dock.slider.isEnabled())
+    assert [e.action for e in dock.session.corrections.log] == ["review", "reopen"]
+
+
+def test_a_review_needs_a_name(dock: MeasurementsDock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dock.review, "ask_name", lambda: "")
+    dock.review.button.click()
+    assert "needs a name" in dock.status.text()
+    assert dock.session.corrections.log == ()
+
+
+def test_a_note_without_a_result_is_one_line(qtbot: Any) -> None:
+    said: list[str] = []
+    note(Session.of(viewer := ViewerModel()), "review", failed=said.append)
+    assert said == ["There is no measured result to write to."]
+    assert len(viewer.layers) == 0
+
+
+def test_the_tour_says_why(dock: MeasurementsDock, wait: Wait) -> None:
+    wait(lambda: dock.live.effects is not None)
+    tour = Tour.of(dock.session)
+    assert tour.ids() == list(dock.live.effects["region_id"])
+    dock.tour.after.click()
+    assert dock.tour.why.text().startswith("Region 1 (1 of 2): ")
+    assert tour.why(1) in dock.tour.why.text()
+    tour.order = LENGTH
+    assert tour.ids() == [1, 2]
+    dock.tour.before.click()
+    assert dock.session.region == 2
