@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 from weakref import ref
 
@@ -18,23 +17,22 @@ from psygnal import Signal
 from superqt.utils import qdebounced
 
 from napari_breastpath.analyses.by_hand import is_behind
-from napari_breastpath.analyses.effects import category_warning, effects
 from napari_breastpath.edits import read_log
 from napari_breastpath.viewer import jobs
 from napari_breastpath.viewer.figures import Figures, figures_of, undamaged
 from napari_breastpath.viewer.in_order import InOrder
-from napari_breastpath.viewer.layers import MEASURED, reload
-from napari_breastpath.viewer.preview import Peaks, Window, preview_levels
+from napari_breastpath.viewer.layers import MEASURED
+from napari_breastpath.viewer.live_ready import Ready, prepare, show_mask
+from napari_breastpath.viewer.preview import Window, preview_levels
 from napari_breastpath.viewer.runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     import pandas as pd
-    from napari.layers import Layer
 
-    from napari_breastpath.analyses.live import LiveMeasurement, Numbers
-    from napari_breastpath.edits import Corrections, Entry
+    from napari_breastpath.analyses.live import Numbers
+    from napari_breastpath.edits import Entry
     from napari_breastpath.results import Result
     from napari_breastpath.viewer.session import Session
     from napari_breastpath.viewer.worker import WorkFunction
@@ -42,45 +40,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MEASURING = "Measuring"
 QUIET_MS, WAIT_MS, ADVICE_MS = 2000, 350, 400
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """A result made ready: its numbers, and the mask's preview for models of one class."""
-
-    live: LiveMeasurement
-    corrections: Corrections
-    peaks: Peaks | None
-
-    def numbers(self, asked: dict[str, Any], windows: list[Window]) -> Numbers | None:
-        """Bring the numbers up to edited windows, threshold and specimen; for a worker."""
-        numbers = None
-        for row, column, height, width in windows:
-            rows, columns = slice(row, row + height), slice(column, column + width)
-            numbers = self.live.edited(row, column, self.corrections.edits(rows, columns))
-            if self.peaks is not None:
-                self.peaks.refresh((row, column, height, width))
-        if "specimen" in asked:
-            numbers = self.live.with_specimen(asked["specimen"])
-        if "threshold" in asked:
-            numbers = self.live.at(asked["threshold"])
-        return numbers
-
-    def advice(self) -> tuple[pd.DataFrame, str]:
-        """Return what correcting each region would change, and what the category hangs on."""
-        numbers = self.live.at(self.live.threshold)
-        return effects(self.live, numbers), category_warning(self.live)
-
-
-def prepare(corrections: Corrections, stop: threading.Event) -> Ready | None:
-    """Make a result ready, in a worker; None when stopped."""
-    from napari_breastpath.analyses.live import LiveMeasurement
-
-    live = LiveMeasurement.prepare(corrections.result, stop=stop)
-    if live is None:
-        return None
-    one_class = len(corrections.result.classes) == 1
-    return Ready(live, corrections, Peaks.read(corrections, stop) if one_class else None)
 
 
 class LiveNumbers:
@@ -378,22 +337,3 @@ def is_unsaved(result: Result, log: tuple[Entry, ...]) -> bool:
 
 def _nothing(_: object) -> None:
     """Nobody waits for it."""
-
-
-def show_mask(session: Session, levels: Sequence[Any]) -> None:
-    """Show a mask in its layers; what shows through the same kind of levels is only drawn again."""
-    for role in ("mask", "regions"):
-        layer = session.layer(role)
-        if layer is not None:
-            _show(layer, levels)
-
-
-def _show(layer: Layer, levels: Sequence[Any]) -> None:
-    is_same = isinstance(layer.data[0], type(levels[0]))
-    # Setting the data shows the coarsest level for a moment; napari holds that one in memory.
-    if is_same and layer.data_level < len(levels) - 1:
-        layer.refresh(extent=False)
-    elif is_same:
-        reload(layer)
-    else:
-        layer.data = list(levels)

@@ -37,7 +37,7 @@ def note(
     """
     corrections = session.corrections
     if corrections is None:
-        failed(session.locked or NO_JOURNAL)
+        failed(str(session.locked or NO_JOURNAL))
         return
     queue = _queues.setdefault(session, InOrder())
     queue.submit(
@@ -56,7 +56,7 @@ def lock_reason(session: Session) -> str:
     """Return why nothing may be changed: it is reviewed, or cannot be written to; "" if it may."""
     corrections = session.corrections
     if corrections is None:
-        return session.locked
+        return str(session.locked or "")
     signed = corrections.state.reviewed
     return "" if signed is None else f"{reviewed_text(session)}: reopen it to change it"
 

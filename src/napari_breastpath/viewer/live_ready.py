@@ -1,0 +1,78 @@
+"""A result made ready: its map in memory, and the mask's preview, for numbers that follow."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from napari_breastpath.analyses.effects import category_warning, effects
+from napari_breastpath.viewer.layers import reload
+from napari_breastpath.viewer.preview import Peaks, Window
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from napari.layers import Layer
+
+    from napari_breastpath.analyses.live import LiveMeasurement, Numbers
+    from napari_breastpath.edits import Corrections
+    from napari_breastpath.viewer.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A result made ready: its numbers, and the mask's preview for models of one class."""
+
+    live: LiveMeasurement
+    corrections: Corrections
+    peaks: Peaks | None
+
+    def numbers(self, asked: dict[str, Any], windows: list[Window]) -> Numbers | None:
+        """Bring the numbers up to edited windows, threshold and specimen; for a worker."""
+        numbers = None
+        for row, column, height, width in windows:
+            rows, columns = slice(row, row + height), slice(column, column + width)
+            numbers = self.live.edited(row, column, self.corrections.edits(rows, columns))
+            if self.peaks is not None:
+                self.peaks.refresh((row, column, height, width))
+        if "specimen" in asked:
+            numbers = self.live.with_specimen(asked["specimen"])
+        if "threshold" in asked:
+            numbers = self.live.at(asked["threshold"])
+        return numbers
+
+    def advice(self) -> tuple[pd.DataFrame, str]:
+        """Return what correcting each region would change, and what the category hangs on."""
+        numbers = self.live.at(self.live.threshold)
+        return effects(self.live, numbers), category_warning(self.live)
+
+
+def prepare(corrections: Corrections, stop: threading.Event) -> Ready | None:
+    """Make a result ready, in a worker; None when stopped."""
+    from napari_breastpath.analyses.live import LiveMeasurement
+
+    live = LiveMeasurement.prepare(corrections.result, stop=stop)
+    if live is None:
+        return None
+    one_class = len(corrections.result.classes) == 1
+    return Ready(live, corrections, Peaks.read(corrections, stop) if one_class else None)
+
+
+def show_mask(session: Session, levels: Sequence[Any]) -> None:
+    """Show a mask in its layers; what shows through the same kind of levels is only drawn again."""
+    for role in ("mask", "regions"):
+        layer = session.layer(role)
+        if layer is not None:
+            _show(layer, levels)
+
+
+def _show(layer: Layer, levels: Sequence[Any]) -> None:
+    is_same = isinstance(layer.data[0], type(levels[0]))
+    # Setting the data shows the coarsest level for a moment; napari holds that one in memory.
+    if is_same and layer.data_level < len(levels) - 1:
+        layer.refresh(extent=False)
+    elif is_same:
+        reload(layer)
+    else:
+        layer.data = list(levels)
