@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,18 @@ def test_what_is_missing_is_named(tmp_path: Path, changes: dict[str, object], wo
     write_masks(tmp_path, patients=1)
     with pytest.raises(BreastPathError, match=words):
         read_samples(config(tmp_path, source(tmp_path, **changes)))
+
+
+def test_a_large_raster_is_packed_and_says_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    values, weight = rng.integers(0, 3, (700, 900)), rng.random((700, 900)).astype(np.float32)
+    plain = RasterTruth(values, (2.0, 3.0), weight)
+    monkeypatch.setattr("napari_breastpath.training.truth.PACKED_PX", 1000)
+    packed = pickle.loads(pickle.dumps(RasterTruth.packed(values, (2.0, 3.0), weight)))
+    assert not isinstance(packed.values, np.ndarray)
+    ys, xs = rng.uniform(-50, 2200, 40), rng.uniform(-50, 1900, 50)
+    for ours, theirs in zip(plain.at(ys, xs), packed.at(ys, xs), strict=True):
+        assert np.array_equal(ours, theirs)
 
 
 def test_a_raster_is_asked_where_its_pixels_lie() -> None:

@@ -166,6 +166,7 @@ def _finish_fold(
     training, validation = (
         _part(tiles, samples, part) for part in (fold.training, fold.validation)
     )
+    _check(fold, training, validation, order)
     order.progress(TrainingProgress("stain", 0, 1, fold=fold.number))
     pixels = training_pixels(fold.training, training, config)
     target = stain_target(pixels, config)
@@ -188,6 +189,16 @@ def _finish_fold(
         "training_domain": training_domain(pixels),
     }
     write_json(own / runfolder.METRICS, _measure(trainer) | facts)
+
+
+def _check(fold: Fold, training: Tiles, validation: Tiles, order: Order) -> None:
+    """Refuse a side without tiles; stop before the long work where somebody asked."""
+    for side, tiles in (("train", training), ("validate", validation)):
+        if not len(tiles):
+            cause = f"the patients that {side} have no tile with tissue"
+            raise UsageError(f"fold {fold.number}", cause, "lower fit.min_tissue, or split anew")
+    if order.stop is not None and order.stop.is_set():
+        raise Stopped
 
 
 def _part(tiles: Tiles, samples: Sequence[Sample], chosen: Sequence[Sample]) -> Tiles:

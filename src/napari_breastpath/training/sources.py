@@ -152,14 +152,14 @@ def _painting(
     slide: Slide, pair: Pair, source: SourceConfig, config: Config, mpp: float
 ) -> RasterTruth:
     lattice, size = slide.lattice(mpp), (slide.width, slide.height)
-    if pair.labels is None:
-        return RasterTruth(np.zeros(lattice.shape, np.uint8), (lattice.step_x, lattice.step_y))
     step = lattice.step_x, lattice.step_y
+    if pair.labels is None:
+        return RasterTruth.packed(np.zeros(lattice.shape, np.uint8), step)
     if _is_blank(pair.labels, lattice, size):
-        return RasterTruth(np.zeros(lattice.shape, np.uint8), step)
+        return RasterTruth.packed(np.zeros(lattice.shape, np.uint8), step)
     canvas = Canvas(lattice, slide.mpp, size, slide.bounds_offset)
     painting = read_painting(pair.labels, canvas, _class_names(source, config))
-    return RasterTruth(painting.raster, step)
+    return RasterTruth.packed(painting.raster, step)
 
 
 def _is_blank(path: Path, lattice: Lattice, size: tuple[int, int]) -> bool:
@@ -248,7 +248,8 @@ def _result_sample(
         raise UsageError(path, f"{slide.path} is no longer its slide", "bring the slide back")
     lattice = result.lattice
     values, weight = corrected(result, source.edited_weight)
-    truth = RasterTruth(_renamed(result, names)[values], (lattice.step_x, lattice.step_y), weight)
+    step = lattice.step_x, lattice.step_y
+    truth = RasterTruth.packed(_renamed(result, names)[values], step, weight)
     named = slide.path if source.patient else path
     return Sample(slide, truth, patient_of(source, named, row), source)
 

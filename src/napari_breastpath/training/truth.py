@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,8 @@ Floats: TypeAlias = NDArray[np.float32]
 Coordinates: TypeAlias = NDArray[np.float64]
 # Beyond it exp(−a·d) is below 1/1000 of any use.
 NEGLIGIBLE = 1e-3
+# Larger rasters are compressed, by chunks.
+PACKED_PX, CHUNK_PX = 4_000_000, 512
 
 
 class Truth(Protocol):
@@ -33,18 +35,25 @@ class RasterTruth:
 
     Attributes
     ----------
-    values : ndarray of int (y, x)
+    values : array of int (y, x)
         0 nothing, k class k or nucleus k, 255 of classes erased by hand.
     step : (x, y)
         Level-0 pixels per pixel of `values`.
-    weight : ndarray, float32 (y, x), optional
+    weight : array of float32 (y, x), optional
         How much each pixel counts, 0 not at all; all 1 by default.
     """
 
-    values: NDArray[Any]
+    values: Any
     step: tuple[float, float]
-    weight: Floats | None = None
+    weight: Any = None
     is_soft = False
+
+    @classmethod
+    def packed(
+        cls, values: NDArray[Any], step: tuple[float, float], weight: Floats | None = None
+    ) -> Self:
+        """Return the truth with large rasters compressed: a hundred slides fit into memory."""
+        return cls(_packed(values), step, None if weight is None else _packed(weight))
 
     def at(self, ys: Coordinates, xs: Coordinates) -> tuple[NDArray[Any], Floats]:
         """Return the nearest labels; weight 0 beyond the raster."""
@@ -54,11 +63,27 @@ class RasterTruth:
         )
         height, width = self.values.shape
         inside = np.outer((rows >= 0) & (rows < height), (columns >= 0) & (columns < width))
-        place = np.ix_(rows.clip(0, height - 1), columns.clip(0, width - 1))
+        place = rows.clip(0, height - 1), columns.clip(0, width - 1)
         known = inside.astype(np.float32)
         if self.weight is not None:
-            known *= self.weight[place]
-        return np.where(inside, self.values[place], 0), known
+            known *= _taken(self.weight, *place)
+        return np.where(inside, _taken(self.values, *place), 0), known
+
+
+def _taken(array: Any, rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[Any]:
+    """Return some rows and columns of an array, of which only their window is read."""
+    top, left = rows.min(), columns.min()
+    window = np.asarray(array[top : rows.max() + 1, left : columns.max() + 1])
+    return window[np.ix_(rows - top, columns - left)]
+
+
+def _packed(raster: NDArray[Any]) -> Any:
+    """Return a raster, compressed in memory by chunks where it is large."""
+    if raster.size <= PACKED_PX:
+        return raster
+    import zarr
+
+    return zarr.create_array(zarr.storage.MemoryStore(), data=raster, chunks=(CHUNK_PX, CHUNK_PX))
 
 
 @dataclass(frozen=True, eq=False)
