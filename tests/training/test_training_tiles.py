@@ -66,6 +66,20 @@ def test_a_tile_beyond_its_image_is_white_and_unknown_there(tmp_path: Path) -> N
     assert (tile.weight > 0).sum() == 24 * 24
 
 
+def test_beyond_an_image_training_sees_glass_with_nothing_on_it(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=1)
+    asked = config(tmp_path, source(tmp_path), mpp=4.0, augment=PLAIN)
+    cutter = _cutter(asked)
+    first, second = (cutter.changed(Drawn(0, (seed,))) for seed in (1, 2))
+    beyond = first.weight < 1
+    assert beyond.sum() == 32 * 32 - 24 * 24
+    assert (first.weight[beyond] == np.float32(0.1)).all()
+    assert not first.truth[0][beyond].any()
+    assert len(np.unique(first.image[beyond], axis=0)) == 1
+    assert (first.image[beyond] >= 220).all()
+    assert (first.image[beyond][0] != second.image[beyond][0]).any()
+
+
 def test_input_space_is_the_bundles(tmp_path: Path) -> None:
     import cv2
 

@@ -27,6 +27,8 @@ Floats: TypeAlias = NDArray[np.float32]
 # Decoded flat images kept at a time, in pixels (three bytes each).
 KEPT_PX = 400_000_000
 FED_NOISE = 2.0
+# Grey levels of glass, and how little it teaches: there is much of it.
+GLASS, GLASS_TINT, GLASS_WEIGHT = (225, 256), 5, 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,25 @@ class Drawn:
 
 
 class Cut(NamedTuple):
-    """Pixels (h, w, 3), what is known of each (h, w), and how much it counts (h, w)."""
+    """Pixels (h, w, 3), what is known of each (h, w), and how much it counts (h, w).
+
+    `beyond` (h, w) is what lies beyond the image.
+    """
 
     image: Rgb
     values: NDArray[Any]
     weight: Floats
+    beyond: NDArray[np.bool_]
+
+    def with_glass(self, rng: np.random.Generator) -> Cut:
+        """Return it with glass beyond the image, where nothing is: slides end too."""
+        if not self.beyond.any():
+            return self
+        glass = rng.integers(*GLASS) + rng.integers(-GLASS_TINT, GLASS_TINT + 1, 3)
+        beyond = self.beyond[..., None]
+        image = np.where(beyond, glass.clip(0, 255).astype(np.uint8), self.image)
+        weight = np.where(self.beyond, np.float32(GLASS_WEIGHT), self.weight)
+        return self._replace(image=image, weight=weight)
 
     def turned(self, angle: float, size: int, is_soft: bool) -> Cut:
         """Return the middle `size` × `size`, turned by degrees."""
@@ -70,6 +86,7 @@ class Cut(NamedTuple):
             augment.turned(self.image, angle, size, True),
             augment.turned(self.values, angle, size, is_soft),
             augment.turned(self.weight, angle, size, False),
+            augment.turned(self.beyond, angle, size, False),
         )
 
     def flipped(self, axes: tuple[int, ...]) -> Cut:
@@ -114,6 +131,8 @@ class Cutter:
         shift = rng.uniform(-1, 1, 2) * self.tiles.reach[drawn.tile]
         cut = self._read(drawn.tile, shift, side, rng.uniform(smallest, largest))
         cut = cut._replace(image=self._stained(cut.image, drawn.tile, rng))
+        if self.config.task != "classification":
+            cut = cut.with_glass(rng)
         cut = cut.turned(angle, crop, self._sample(drawn.tile).truth.is_soft)
         if change.flips:
             cut = cut.flipped(tuple(k for k in (0, 1) if rng.random() < 0.5))
@@ -140,7 +159,8 @@ class Cutter:
         xs, ys = ((np.arange(side) + 0.5)[:, None] * step + (x, y)).T
         values, weight = sample.truth.at(ys, xs)
         self._remember(int(self.tiles.sample[tile]))
-        return Cut(image, values, weight)
+        beyond = ~np.outer((ys >= 0) & (ys < slide.height), (xs >= 0) & (xs < slide.width))
+        return Cut(image, values, weight, beyond)
 
     def _stained(self, image: Rgb, tile: int, rng: np.random.Generator) -> Rgb:
         restain = self.restain.get(self._sample(tile).patient)
