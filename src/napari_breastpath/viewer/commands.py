@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from napari.utils.notifications import show_info
 
 from napari_breastpath.viewer import navigate
-from napari_breastpath.viewer.session import ROLES, Session
+from napari_breastpath.viewer.our_layers import ROLES
+from napari_breastpath.viewer.session import Session
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

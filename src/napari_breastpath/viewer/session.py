@@ -8,7 +8,6 @@ of their own stays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary, ref
@@ -19,51 +18,15 @@ from napari_breastpath.core.errors import ResultError
 from napari_breastpath.edits import Corrections, Entry
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
-from napari_breastpath.viewer.layers import (
-    MEASURED,
-    TAG,
-    LayerData,
-    LiveLayer,
-    dress,
-    make_layer,
-    mask_layer,
-    outline_layer,
-    probability_layer,
-    reload,
-    slide_layer,
-    tag,
-    tissue_layer,
-)
+from napari_breastpath.viewer.layers import MEASURED, TAG, dress, slide_layer, tag
 from napari_breastpath.viewer.moved_slide import slide_of
 from napari_breastpath.viewer.navigate import feret_world, go_to
+from napari_breastpath.viewer.our_layers import OurLayers
 from napari_breastpath.viewer.preferences import reader_name
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
-
-ROLES = (
-    "slide",
-    "probability",
-    "mask",
-    "edit",
-    "model",
-    "differences",
-    "reader A",
-    "reader B",
-    "tissue",
-    "caliper",
-    "regions",
-    "labels of rulers",
-    "rulers",
-)
-MAPS = {
-    "probability": probability_layer,
-    "tissue": tissue_layer,
-    "mask": mask_layer,
-    "regions": outline_layer,
-}
-"""Layers of a result, from the bottom up."""
 
 
 class Session:
@@ -118,8 +81,6 @@ class Session:
         from napari_breastpath.viewer.companions import accompany
         from napari_breastpath.viewer.keys import bind_keys  # whose commands act on sessions
 
-        # The dictionary above holds the session as long as the viewer lives: not the other way too.
-        self._viewer = ref(viewer)
         self.slide: Slide | None = None
         self.result: Result | None = None
         self.corrections: Corrections | None = None
@@ -128,7 +89,8 @@ class Session:
         self.hidden: list[Layer] = []
         self.visited_share: float | None = None
         self.companions: dict[type, Any] = {}
-        self._live: LiveLayer | None = None
+        # The dictionary above holds the session as long as the viewer lives: not the other way too.
+        self._viewer, self._layers = ref(viewer), OurLayers(viewer)
         viewer.layers.events.inserted.connect(self._on_inserted)
         viewer.layers.events.removed.connect(self._on_removed)
         self.measured.connect(self._on_measured)
@@ -141,10 +103,7 @@ class Session:
     @property
     def viewer(self) -> ViewerModel:
         """The napari viewer."""
-        viewer = self._viewer()
-        if viewer is None:
-            raise ReferenceError("the viewer is closed")
-        return viewer
+        return self._layers.viewer
 
     @property
     def slide_layer(self) -> Layer | None:
@@ -157,8 +116,8 @@ class Session:
         return None if self.slide is None else self.slide.reader
 
     def layer(self, role: str) -> Layer | None:
-        """Return our layer of that role (see `ROLES`), None when there is none (any more)."""
-        return next((x for x in self.viewer.layers if tag(x).get("role") == role), None)
+        """Return our layer of a role (see `our_layers`), None when there is none (any more)."""
+        return self._layers.of_role(role)
 
     def open_slide(self, path: Path | str, mpp: float | tuple[float, float] | None = None) -> Slide:
         """Open a slide with our own reader, whatever napari's preferences say.
@@ -169,7 +128,7 @@ class Session:
             The slide that was open stays.
         """
         slide = open_slide(path, mpp=mpp)
-        self._add(slide_layer(slide))
+        self._layers.add(slide_layer(slide))
         self.viewer.reset_view()
         return slide
 
@@ -191,7 +150,7 @@ class Session:
         """
         result = load_result(path)
         if self.slide is None or self.slide.fingerprint != result.record["slide"]["fingerprint"]:
-            self._add(slide_layer(slide or slide_of(result)))
+            self._layers.add(slide_layer(slide or slide_of(result)))
             self.viewer.reset_view()
         self.show_result(result)
         return result
@@ -206,12 +165,14 @@ class Session:
         ResultError
             A map of it is damaged; nothing of it is shown then.
         """
+        self._layers.remove_other_results(result)
+        self.result = result
         try:
-            self._show_layers(result)
+            self._layers.show(result)
         except ResultError:
             self.close_result()
             raise
-        self._live, self.region = None, None
+        self.region = None
         self._open_corrections(result)
         self.result_changed.emit(result)
 
@@ -228,26 +189,9 @@ class Session:
         except ResultError as error:
             self.locked = error
 
-    def _show_layers(self, result: Result) -> None:
-        self._remove(x for x in self._ours() if tag(x).get("result", result.path) != result.path)
-        self.result = result
-        if result.status in MEASURED and self.layer("mask") is None:
-            self._hide("probability")
-        for role, describe in MAPS.items():
-            layer = self.layer(role)
-            if layer is not None:
-                reload(layer)
-            elif role == "probability" or result.status in MEASURED:
-                self._add(describe(result))
-
     def show_progress(self) -> None:
         """Say that tiles were written; the heat layer follows at most four times a second."""
-        layer = self.layer("probability")
-        if layer is None:
-            return
-        if self._live is None or self._live.layer is not layer:
-            self._live = LiveLayer(layer)
-        self._live.tick()
+        self._layers.show_progress()
 
     def go_to_region(self, region_id: Any) -> None:
         """Bring a region of the shown result to the middle of the view, as large as fits."""
@@ -259,33 +203,12 @@ class Session:
 
     def close_result(self) -> None:
         """Close the result and every layer of it; the slide stays."""
-        self._remove(x for x in self._ours() if "result" in tag(x))
+        self._layers.remove(x for x in self._layers if "result" in tag(x))
         self._forget_result()
 
     def close_slide(self) -> None:
         """Close the slide and every layer of ours."""
-        self._remove(self._ours())
-
-    def _add(self, data: LayerData) -> None:
-        """Add a layer, leaving active the one that hands are at."""
-        layers = self.viewer.layers
-        active = layers.selection.active
-        self.viewer.add_layer(make_layer(data))
-        if active is not None and active in layers:
-            layers.selection.active = active
-
-    def _hide(self, role: str) -> None:
-        layer = self.layer(role)
-        if layer is not None:
-            layer.visible = False
-
-    def _ours(self) -> list[Layer]:
-        return [layer for layer in self.viewer.layers if tag(layer)]
-
-    def _remove(self, layers: Iterable[Layer]) -> None:
-        for layer in list(layers):
-            if layer in self.viewer.layers:  # taking the slide away takes the others with it
-                self.viewer.layers.remove(layer)
+        self._layers.remove(self._layers)
 
     def _on_inserted(self, event: Any) -> None:
         self._adopt(getattr(event.value, "__wrapped__", event.value))
@@ -309,7 +232,7 @@ class Session:
         if self.slide is slide:
             return
         self.slide = slide
-        self._remove(x for x in self._ours() if x is not layer)
+        self._layers.remove(x for x in self._layers if x is not layer)
         self._forget_result()
         self.viewer.canvas.overlays.scale_bar.visible = True
         self.slide_changed.emit(slide)
@@ -320,12 +243,12 @@ class Session:
         whose = tag(event.value)
         if whose.get("role") == "slide" and whose["slide"] is self.slide:
             self.slide = None
-            self._remove(self._ours())
+            self._layers.remove(self._layers)
             self._forget_result()
             self.slide_changed.emit(None)
 
     def _forget_result(self) -> None:
-        self._live, self.region, self.hidden = None, None, []
+        self.region, self.hidden = None, []
         self.corrections = self.locked = None
         if self.result is not None:
             self.result = None
@@ -334,17 +257,11 @@ class Session:
     def _on_measured(self, result: Result) -> None:
         if self.result is not None and result.path == self.result.path:
             self._open_corrections(result)
-            self._reload_mask()
+            self._layers.reload_mask()
 
     def _on_edited(self, entry: Entry) -> None:
         if entry.window is not None:
-            self._reload_mask()
-
-    def _reload_mask(self) -> None:
-        for role in ("mask", "regions"):
-            layer = self.layer(role)
-            if layer is not None:
-                reload(layer)
+            self._layers.reload_mask()
 
 
 def _ask_soon() -> None:
