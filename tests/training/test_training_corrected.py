@@ -123,7 +123,7 @@ def test_the_same_picture_on_both_sides_is_refused(
     other = {"patient": "other", "fingerprint": "scanned again", "held_out": True}
     hidden = dataclasses.replace(read_corrected(twin.path), **other)
     asked = config_of([*slides[:2], hidden], old, tmp_path / "run", Wishes("new"))
-    with pytest.raises(UsageError, match="the same (file|image)"):
+    with pytest.raises(UsageError, match=r"the same (file|image)"):
         check_apart([*slides[:2], hidden], asked, old)
     check_apart(slides, config_of(slides, old, tmp_path / "run", Wishes("new")), old)
 

@@ -134,7 +134,7 @@ def install_local(path: Path, name: str = "") -> ModelBundle:
 def check_free(name: str) -> None:
     """Raise `UsageError` for a name that no new model can have."""
     if not NAME.fullmatch(name):
-        raise UsageError(name, "cannot be a model's name", "use letters, digits, . _ and -")
+        raise UsageError(f"name {name!r}", "cannot be a model's", "use letters, digits, . _ and -")
     for root in (models_folder(), EMBEDDED):
         if (root / name).exists():
             advice = f"remove {root / name} to install it anew"

@@ -156,12 +156,12 @@ def confusion(result: Result, sample: Sample, bundle: ModelBundle) -> Counts:
     """
     size, lattice = len(bundle.classes) + 1, result.lattice
     background = [k for k, kind in enumerate(bundle.classes) if kind.role == "background"]
-    xs = (np.arange(lattice.width) + 0.5) * lattice.step_x
+    xs = (np.arange(lattice.width, dtype=np.float64) + 0.5) * lattice.step_x
     counts = np.zeros(size * size, np.int64)
     for rows in row_slices(result):
         heat = result.map.probability.read(rows, slice(None))
         mask = model_mask(heat, bundle.threshold, background)
-        ys = (np.arange(rows.start, rows.stop) + 0.5) * lattice.step_y
+        ys = (np.arange(rows.start, rows.stop, dtype=np.float64) + 0.5) * lattice.step_y
         truth, weight = sample.truth.at(ys, xs)
         pairs = (truth.astype(np.int64) * size + mask)[weight > 0]
         counts += np.bincount(pairs, minlength=size * size)

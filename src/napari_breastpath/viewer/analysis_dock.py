@@ -92,6 +92,14 @@ class AnalysisDock(AnalysisPanel):
         self.form.set_models(models, DEFAULT_MODELS[self.form.analysis.currentData()])
         self._on_model()
 
+    def _add_new_models(self) -> None:
+        """Offer models that were installed or trained meanwhile; what is chosen stays."""
+        known = {bundle.name for bundle in self._bundles}
+        new = [b for b in list_models() if paints_tumour(b) and b.name not in known]
+        for bundle in new:
+            self.form.model.addItem(wording.model_line(bundle), bundle.name)
+        self._bundles += tuple(new)
+
     # ------------------------------------------------------------------ what happens elsewhere
     def _on_slide(self, slide: Slide | None) -> None:
         self.show_facts(slide)
@@ -114,6 +122,8 @@ class AnalysisDock(AnalysisPanel):
         result = self.session.result
         measured = result is not None and result.status in MEASURED
         self.show_state(self.runner.state, self.runner.task == ANALYSIS, measured)
+        if self.runner.idle:
+            self._add_new_models()
 
     def _on_progress(self, progress: Progress) -> None:
         if self.runner.state == RUNNING:
