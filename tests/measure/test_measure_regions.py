@@ -20,7 +20,9 @@ from napari_breastpath.measure import (
     find_regions,
     measure_regions,
     merge_regions,
+    moment_ellipse,
 )
+from napari_breastpath.measure.runs import label_runs
 
 CONTRACT = (
     "region_id, class, piece, area_mm2, feret_max_mm, feret_x1, feret_y1, feret_x2, feret_y2, "
@@ -307,3 +309,33 @@ def test_requests_without_sense_are_refused_in_one_line(arguments, words):
     with pytest.raises(UsageError, match=words) as refusal:
         measure_regions(**({"mask": np.ones((4, 4), bool), "mpp": 1.0} | arguments))
     assert "\n" not in str(refusal.value)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.floats(-1.5, 1.5),
+    st.booleans(),
+    st.tuples(st.floats(0.5, 4), st.floats(0.5, 4)),
+    st.tuples(st.floats(-9, 9), st.floats(-9, 9)),
+)
+def test_the_moment_ellipse_is_scikit_images(angle, is_ellipse, mpp, shift):
+    y, x = np.mgrid[:120, :140]
+    dx, dy = (x - 70 - shift[0]) * mpp[0], (y - 60 - shift[1]) * mpp[1]
+    u = dx * math.cos(angle) + dy * math.sin(angle)
+    v = dy * math.cos(angle) - dx * math.sin(angle)
+    reach = 40 * min(mpp)
+    mask = (
+        disc(u / reach, v * 2.5 / reach, 1)
+        if is_ellipse
+        else (abs(u) < reach) & (abs(v) < reach / 3)
+    )
+    found = moment_ellipse(label_runs(mask), mpp)
+    (theirs,) = regionprops(mask.astype(np.uint8), spacing=(mpp[1], mpp[0]))
+    cy, cx = theirs.centroid
+    assert (found.x * mpp[0], found.y * mpp[1]) == pytest.approx((cx + mpp[0] / 2, cy + mpp[1] / 2))
+    axes = theirs.axis_major_length, theirs.axis_minor_length
+    assert (found.major, found.minor) == pytest.approx(axes, rel=1e-6)
+    # scikit-image's orientation counts from the rows' axis; a direction and its opposite are one.
+    turn = found.angle - (math.pi / 2 - theirs.orientation)
+    assert math.sin(turn) == pytest.approx(0, abs=1e-6)
+    assert math.sin(found.angle - angle) == pytest.approx(0, abs=0.05)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.analyses.scanning import ClassRuns, components_of, joined_runs
-from napari_breastpath.measure import Around, Columns, Frame, Runs
+from napari_breastpath.measure import Around, Columns, Ellipse, Frame, Runs, moment_ellipse
 from napari_breastpath.measure.runs import joined
 from napari_breastpath.measure.values import RunValues
 
@@ -124,3 +124,16 @@ def in_raster_order(one: ClassRuns, other: ClassRuns) -> ClassRuns:
     """Return the runs of both, in raster order."""
     both = joined_runs([one, other], one.runs.shape)
     return both.take(np.argsort(both.runs.keys()[0], kind="stable"))
+
+
+def ellipse_of(classes: Sequence[MeasuredClass], place: int, frame: Frame) -> Ellipse:
+    """Return the moment ellipse of a region, given its place among those of all classes.
+
+    Centre in level-0 px, axes in mm.
+    """
+    before = np.cumsum([0, *(len(each.columns["first"]) for each in classes)])
+    kind = int(np.searchsorted(before, place, side="right")) - 1
+    runs = classes[kind].found.runs
+    found = moment_ellipse(runs.take(runs.label == place - before[kind] + 1), frame.mpp)
+    x, y = found.x * frame.step[0] + frame.origin[0], found.y * frame.step[1] + frame.origin[1]
+    return replace(found, x=x, y=y, major=found.major / 1e3, minor=found.minor / 1e3)

@@ -27,6 +27,7 @@ from napari_breastpath.measure.features import (
     stored_features,
     stored_sums,
 )
+from napari_breastpath.measure.moments import Ellipse, moment_ellipse
 from napari_breastpath.measure.outline import Polygon, region_polygons
 from napari_breastpath.measure.regions import (
     Regions,
@@ -44,6 +45,7 @@ __all__ = [
     "REGION_COLUMNS",
     "Around",
     "Columns",
+    "Ellipse",
     "Frame",
     "LabelImage",
     "Polygon",
@@ -56,6 +58,7 @@ __all__ = [
     "measure_regions",
     "measured",
     "merge_regions",
+    "moment_ellipse",
     "nodal_category",
     "region_polygons",
     "region_table",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,45 @@ def moment_axes(
     a, c, b = xx * mpp[0] ** 2, yy * mpp[1] ** 2, xy * mpp[0] * mpp[1]
     mean, spread = (a + c) / 2, np.hypot((a - c) / 2, b)
     return 4 * np.sqrt(mean + spread), 4 * np.sqrt(np.maximum(mean - spread, 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipse:
+    """The ellipse with a region's second moments.
+
+    Attributes
+    ----------
+    x, y : float
+        Centre: (0, 0) is the outer corner of the frame's first pixel.
+    major, minor : float
+        Axes from end to end; 0 where all pixels lie in one line.
+    angle : float
+        Of the major axis, in radians from the x axis towards the y axis (downwards), −π/2 … π/2,
+        as it lies in the tissue and not in the raster: µm/px may differ in x and y.
+    """
+
+    x: float
+    y: float
+    major: float
+    minor: float
+    angle: float
+
+
+def moment_ellipse(runs: Runs, mpp: tuple[float, float]) -> Ellipse:
+    """Return the ellipse of one region, given its runs; centre in px, axes in the unit of `mpp`.
+
+    Its axes are those of `moment_axes`. The direction is the first eigenvector of the covariance:
+    half the angle of (Σxx − Σyy, 2Σxy).
+    """
+    one = runs.relabelled(np.ones(len(runs), np.int32))
+    area = region_areas(one, 1)
+    (major,), (minor,) = moment_axes(one, area, mpp)
+    (xx,), (yy,), (xy,) = covariances(one, area)
+    a, c, b = xx * mpp[0] ** 2, yy * mpp[1] ** 2, xy * mpp[0] * mpp[1]
+    length = runs.length
+    x = float(length @ (runs.start + runs.end) / 2 / area[0])
+    y = float(length @ (runs.row + 0.5) / area[0])
+    return Ellipse(x, y, float(major), float(minor), math.atan2(2 * b, a - c) / 2)
 
 
 def crofton_weights(mpp: tuple[float, float]) -> tuple[float, float, float]:
