@@ -33,12 +33,14 @@ def put_block(result: Result, block: Block, threshold: float, *, back: bool) -> 
     Pixels that the edit did not change keep what they have.
     """
     row, column, height, width = block.window
-    band = band_of(result, slice(row, row + height), slice(column, column + width))
-    wanted = block.old if back else block.new
-    edits = np.where(block.old == block.new, band.edits, wanted)
-    result.map.label("edits").write(row, column, edits)
-    mask = measured_mask(Band(band.rows, band.heat, edits), result.classes, threshold)
-    result.map.label("mask").write(row, column, mask)
+    label, mask = result.map.label("edits"), result.map.label("mask")
+    # Whole at the coarsest level, so that no level is read to write it.
+    rows, columns = label.whole(row, row + height, column, column + width)
+    band, top, left = band_of(result, rows, columns), row - rows.start, column - columns.start
+    inner = band.edits[top : top + height, left : left + width]
+    np.copyto(inner, block.old if back else block.new, where=block.old != block.new)
+    label.write(rows.start, columns.start, band.edits)
+    mask.write(rows.start, columns.start, measured_mask(band, result.classes, threshold))
 
 
 def changed_blocks(result: Result, change: Change) -> Iterator[Block]:

@@ -114,18 +114,37 @@ class Pyramid:
     def write(self, row: int, column: int, values: UInt8Array) -> None:
         """Write `values` (…, h, w) with their corner at (row, column) of level 0, then upwards.
 
-        The window of each coarser level is read back from the level below, so corners need not be
-        even.
+        Corners need not be whole at the coarser levels: what is missing is read first.
         """
-        top, left = row, column
-        bottom, right = row + values.shape[-2], column + values.shape[-1]
-        self.levels[0][..., top:bottom, left:right] = values
-        for finer, coarser in zip(self.levels, self.levels[1:], strict=False):
-            top, left = top // 2, left // 2
-            bottom, right = -(-bottom // 2), -(-right // 2)
-            with undamaged(finer.store_path):
-                below = np.asarray(finer[..., 2 * top : 2 * bottom, 2 * left : 2 * right])
-                coarser[..., top:bottom, left:right] = self.halve(below)
+        rows, columns = self.whole(row, row + values.shape[-2], column, column + values.shape[-1])
+        values = self._filled(rows, columns, row, column, values)
+        top, left = rows.start, columns.start
+        for level, array in enumerate(self.levels):
+            if level:
+                top, left, values = top // 2, left // 2, self.halve(values)
+            height, width = values.shape[-2:]
+            with undamaged(array.store_path):
+                array[..., top : top + height, left : left + width] = values
+
+    def whole(self, top: int, bottom: int, left: int, right: int) -> tuple[slice, slice]:
+        """Return the rows and columns of level 0 of the coarsest level's pixels over a window."""
+        size = 1 << (len(self.levels) - 1)
+        ends = ((top, bottom, self.shape[0]), (left, right, self.shape[1]))
+        rows, columns = (
+            slice(low // size * size, min(-(-high // size) * size, end)) for low, high, end in ends
+        )
+        return rows, columns
+
+    def _filled(
+        self, rows: slice, columns: slice, row: int, column: int, values: UInt8Array
+    ) -> UInt8Array:
+        """Return `values` with what is stored around them, out to a larger window."""
+        if values.shape[-2:] == (rows.stop - rows.start, columns.stop - columns.start):
+            return values
+        stored, (height, width) = self.read(rows, columns), values.shape[-2:]
+        top, left = row - rows.start, column - columns.start
+        stored[..., top : top + height, left : left + width] = values
+        return stored
 
 
 class MapStore:
