@@ -14,8 +14,13 @@ from napari_breastpath.results.provenance import model_record, slide_record, sof
 from napari_breastpath.slides import Slide
 
 
-def measured_result(folder: Path, slide: Slide, specimen: str = "node") -> Result:
-    """Return a result with two regions at 4 µm/px: 0.8 × 0.2 mm at p = 0.9, 0.2 × 0.2 mm at 0.6."""
+def measured_result(
+    folder: Path, slide: Slide, specimen: str = "node", heat: np.ndarray | None = None
+) -> Result:
+    """Return a result at 4 µm/px with this heat, uint8 (y, x).
+
+    By default two regions: 0.8 × 0.2 mm at p = 0.9, 0.2 × 0.2 mm at 0.6.
+    """
     result = make_result(folder, slide=slide)
     (demo,) = [bundle for bundle in list_models() if bundle.name == "tumour-demo"]
     model = model_record(demo) | {"name": "painted", "version": "1", "sha256": "0" * 64}
@@ -30,12 +35,19 @@ def measured_result(folder: Path, slide: Slide, specimen: str = "node") -> Resul
         warnings=["colours far from H&E"],
         tiles={"total": 1, "done": 1, "skipped": 0, "failed": 0},
     )
-    heat = np.zeros((1, *result.lattice.shape), np.uint8)
-    heat[0, 20:300, 20:300] = 1
-    heat[0, 100:150, 50:250] = round(0.9 * 255)
-    heat[0, 200:250, 50:100] = round(0.6 * 255)
-    result.map.probability.write(0, 0, heat)
-    result.map.label("tissue").write(0, 0, (heat[0] > 0).astype(np.uint8))
+    if heat is None:
+        heat = two_regions(result.lattice.shape)
+    result.map.probability.write(0, 0, heat[None])
+    result.map.label("tissue").write(0, 0, (heat > 0).astype(np.uint8))
     measure_result(result)
     result.save(status="complete")
     return result
+
+
+def two_regions(shape: tuple[int, int]) -> np.ndarray:
+    """Return the heat of two regions, uint8 (y, x)."""
+    heat = np.zeros(shape, np.uint8)
+    heat[20:300, 20:300] = 1
+    heat[100:150, 50:250] = round(0.9 * 255)
+    heat[200:250, 50:100] = round(0.6 * 255)
+    return heat
