@@ -14,6 +14,7 @@ from measured_results import ONE, THREE, level_0, make_result, plain_features, p
 
 from napari_breastpath.analyses import measure_result
 from napari_breastpath.analyses.effects import category_warning, effects
+from napari_breastpath.analyses.held import HeldMap
 from napari_breastpath.analyses.live import LiveMeasurement
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.measure import slide_score, summarise
@@ -52,6 +53,26 @@ def test_numbers_equal_what_measuring_writes(result):
                 for t in (written, numbers.regions)
             )
         )
+
+
+@pytest.mark.parametrize("classes", [ONE, THREE], ids=["one class", "three classes"])
+def test_the_ellipse_is_that_of_the_longest_moment_axis(tmp_path, classes):
+    result = make_result(tmp_path / "r", classes, seed=5)
+    numbers = LiveMeasurement.prepare(result).at(0.5)
+    found, summary = numbers.ellipse, numbers.summary
+    assert found.major == summary["slide_major_axis_mm"]
+    row = numbers.regions.set_index("major_axis_mm").loc[found.major]
+    assert found.minor == row["minor_axis_mm"]
+    lattice = result.lattice
+    x_mm = (found.x - row["feret_x1"]) / lattice.step_x * lattice.mpp[0] / 1e3
+    y_mm = (found.y - row["feret_y1"]) / lattice.step_y * lattice.mpp[1] / 1e3
+    assert math.hypot(x_mm, y_mm) < row["feret_max_mm"]
+
+
+def test_no_region_no_ellipse(tmp_path):
+    assert (
+        LiveMeasurement.prepare(make_result(tmp_path / "r", edited=False)).at(1.0).ellipse is None
+    )
 
 
 @pytest.mark.parametrize("threshold", [0.0, 0.3, 0.31, 127 / 255, 0.5, 0.9, 0.999, 1.0])
@@ -176,6 +197,26 @@ def test_a_category_that_rests_on_the_threshold_is_said_so(tmp_path):
     assert live.threshold == 0.5
     live.with_specimen("primary")
     assert category_warning(live) == ""
+
+
+def test_advice_leaves_what_edits_go_on_from(tmp_path, monkeypatch):
+    made = make_result(tmp_path / "r")
+    live, stroke = LiveMeasurement.prepare(made), np.full((9, 9), 1, np.uint8)
+    category_warning(live)
+    monkeypatch.setattr(HeldMap, "classes", None)  # the whole map is not gone through again
+    made.map.label("edits").write(30, 40, stroke)
+    check(live.edited(30, 40, stroke), made, 0.5)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 9), (17, 1), (257, 255)])
+def test_odd_maps_follow_too(tmp_path, shape):
+    made = make_result(tmp_path / "r", THREE, shape=shape, edited=False)
+    made.map.probability.write(0, 0, np.full((3, *shape), 80, np.uint8))
+    live, stroke = LiveMeasurement.prepare(made), np.full((2, 2), 2, np.uint8)
+    made.map.label("edits").write(0, 0, stroke[: shape[0], : shape[1]])
+    check(live.edited(0, 0, stroke), made, 0.5)
+    assert live.mask(slice(None), slice(None)).any()
+    assert set(effects(live, live.at(0.5))["category_after"]) == {"negative"}
 
 
 def test_where_to_look_names_every_region_once(tmp_path):

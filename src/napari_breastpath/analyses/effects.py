@@ -31,7 +31,7 @@ def category_warning(live: LiveMeasurement) -> str:
     higher one never makes a region longer, the two ends of that range are what is measured. Takes
     as long as two thresholds do, unless they are known already.
     """
-    numbers = live.at(live.threshold)
+    numbers = live.peek(live.threshold)
     category = numbers.summary["category"]
     if category is None:
         return ""

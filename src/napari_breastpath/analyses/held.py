@@ -154,6 +154,11 @@ class HeldMap:
         """Return the runs of edited pixels in some rows."""
         return band_runs((self.edits[rows] != 0).view(np.uint8), rows.start, self.edits.shape[0])
 
+    def all_edited_runs(self) -> Runs:
+        """Return the runs of all edited pixels."""
+        shape = self.edits.shape
+        return joined([self.edited_runs(rows) for rows in row_bands(shape, BAND_PIXELS)], shape)
+
     def values_along(self, value: int, runs: Runs) -> RunValues:
         """Return the probabilities of a class along runs that lie in few rows."""
         top, bottom = (int(runs.row[0]), int(runs.row[-1]) + 1) if len(runs) else (0, 0)

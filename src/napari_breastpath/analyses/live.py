@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.analyses.following import MeasuredClass, Window, spliced
+from napari_breastpath.analyses.following import MeasuredClass, Window, ellipse_of, spliced
 from napari_breastpath.analyses.held import BlockSums, HeldMap
 from napari_breastpath.analyses.scanning import frame_of
 from napari_breastpath.analyses.scoring import score_of, second_stage
@@ -21,6 +21,7 @@ from napari_breastpath.core.errors import UsageError
 from napari_breastpath.core.progress import ProgressCallback, ignore_progress
 from napari_breastpath.measure import (
     Around,
+    Ellipse,
     region_table,
     slide_features,
     stored_features,
@@ -52,12 +53,15 @@ class Numbers:
         As `regions` of result.json.
     score : dict
         As `score` of result.json: rows `model` and `corrected`.
+    ellipse : Ellipse or None
+        With the `slide_major_axis_mm`: centre in level-0 px, axes in mm.
     """
 
     threshold: float
     regions: pd.DataFrame
     summary: dict[str, Any]
     score: dict[str, Any]
+    ellipse: Ellipse | None = None
 
 
 @dataclass(frozen=True)
@@ -83,8 +87,7 @@ class LiveMeasurement:
         self.result, self._held, self._stage = held.result, held, stage
         self._specimen = str(check_specimen(specimen))
         self._frame, self._lock = frame_of(held.result), threading.RLock()
-        edited = held.edited_runs(slice(0, held.edits.shape[0]))
-        self._around = Around(held.pieces, held.unread, edited)
+        self._around = Around(held.pieces, held.unread, held.all_edited_runs())
         self._threshold = float(held.result.record["settings"]["threshold"])
         self._known: OrderedDict[int, Numbers] = OrderedDict()
         self._version = 0
@@ -155,19 +158,20 @@ class LiveMeasurement:
         UsageError
             Out of range, or another threshold for a model of several classes.
         """
+        self._level(threshold)
         with self._lock:
-            numbers = self.peek(threshold)
             self._threshold = threshold
-            return numbers
+            return self.peek(threshold)
 
     def peek(self, threshold: float) -> Numbers:
         """Return the numbers at a threshold and leave the current one as it is."""
         level = self._level(threshold)
         with self._lock:
             if level not in self._known:
-                if self._state.level != level:
-                    self._state = self._measured(level)
-                self._keep(level, self._numbers(self._state))
+                state = self._state if self._state.level == level else self._measured(level)
+                if level == self._level(self._threshold):
+                    self._state = state  # what edits go on from
+                self._keep(level, self._numbers(state))
             self._known.move_to_end(level)
             return replace(self._known[level], threshold=threshold)
 
@@ -248,9 +252,12 @@ class LiveMeasurement:
     def _numbers(self, state: _State) -> Numbers:
         names = self._held.values
         classes = [(names[value], part.columns) for value, part in state.classes.items()]
-        table, _ = region_table(classes, self._specimen)
+        table, order = region_table(classes, self._specimen)
         summary = summarise(table, self._specimen, self.roles)
-        return Numbers(state.level / 255, table, summary, self._score)
+        at = np.flatnonzero(table["major_axis_mm"] == summary["slide_major_axis_mm"])
+        parts = list(state.classes.values())
+        ellipse = ellipse_of(parts, int(order[at[0]]), self._frame) if len(at) else None
+        return Numbers(state.level / 255, table, summary, self._score, ellipse)
 
     def _scores(self) -> dict[str, Any]:
         sums = {"model": self._held.model_sums, "corrected": self._held.corrected_sums}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_breastpath.analyses.effects import category_warning, effects
 from napari_breastpath.viewer.layers import reload
@@ -17,7 +17,16 @@ if TYPE_CHECKING:
 
     from napari_breastpath.analyses.live import LiveMeasurement, Numbers
     from napari_breastpath.edits import Corrections
+    from napari_breastpath.measure import Ellipse
     from napari_breastpath.viewer.session import Session
+
+
+class Advice(NamedTuple):
+    """Where to look next, a doubt about the category ("" without one), the longest moment axis."""
+
+    effects: pd.DataFrame
+    warning: str
+    ellipse: Ellipse | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +51,10 @@ class Ready:
             numbers = self.live.at(asked["threshold"])
         return numbers
 
-    def advice(self) -> tuple[pd.DataFrame, str]:
-        """Return what correcting each region would change, and what the category hangs on."""
-        numbers = self.live.at(self.live.threshold)
-        return effects(self.live, numbers), category_warning(self.live)
+    def advice(self) -> Advice:
+        """Return what correcting each region would change, what the category hangs on, the axis."""
+        numbers = self.live.peek(self.live.threshold)
+        return Advice(effects(self.live, numbers), category_warning(self.live), numbers.ellipse)
 
 
 def prepare(corrections: Corrections, stop: threading.Event) -> Ready | None:
@@ -71,7 +80,7 @@ def _show(layer: Layer, levels: Sequence[Any]) -> None:
     is_same = isinstance(layer.data[0], type(levels[0]))
     # Setting the data shows the coarsest level for a moment; napari holds that one in memory.
     if is_same and layer.data_level < len(levels) - 1:
-        layer.refresh(extent=False)
+        layer.refresh(extent=False, thumbnail=False, highlight=False)
     elif is_same:
         reload(layer)
     else:
