@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import reduce
+from contextlib import AbstractContextManager
 from typing import Any
 
-from napari_breastpath.edits import Entry, HandState, hands_summary, read_log
+from napari_breastpath.edits import Entry, HandState, folded, hands_summary, read_log
+from napari_breastpath.edits.journal import waited_for
 from napari_breastpath.measure.categories import nodal_category
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import written
-from napari_breastpath.results.folder import REPORT, REPORT_PDF
+from napari_breastpath.results.folder import RECORD, REPORT, REPORT_PDF
 
 MANUAL = "manual_"
-
-
-def folded(log: Iterable[Entry]) -> HandState:
-    """Return what a log comes to."""
-    return reduce(HandState.after, log, HandState())
 
 
 def manual_extent(state: HandState, specimen: str) -> dict[str, Any]:
@@ -80,6 +76,11 @@ def is_behind(result: Result, log: Iterable[Entry]) -> bool:
     return any(entry.pixels for entry in log if entry.number > known)
 
 
+def recording(result: Result) -> AbstractContextManager[None]:
+    """Let nobody else write a result's record and tables until the block ends: waits for them."""
+    return waited_for(result.path / RECORD)
+
+
 def record_hands(result: Result) -> Result:
     """Bring the record up to the journal where only notes came; an outdated report is removed."""
     record, log = result.record, read_log(result)
@@ -89,7 +90,7 @@ def record_hands(result: Result) -> Result:
     changes = hands_record(log, record["regions"], record["specimen"], edited_px)
     if all(record.get(name) == value for name, value in changes.items()):
         return result
-    with written(result.path):
+    with written(result.path), recording(result):
         for outdated in (REPORT, REPORT_PDF):
             (result.path / outdated).unlink(missing_ok=True)
         result.save(**changes)

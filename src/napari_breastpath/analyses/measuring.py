@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_breastpath.analyses.by_hand import hands_record
+from napari_breastpath.analyses.by_hand import hands_record, recording
 from napari_breastpath.analyses.scanning import Scan, scan, scanned_features, scanned_regions
 from napari_breastpath.analyses.scoring import scored
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.edits import read_log, rewrite_mask
+from napari_breastpath.edits import applied_log, rewrite_mask
 from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
     Regions,
@@ -59,7 +59,7 @@ def measure_result(
         raise UsageError(result.path, "its model has several classes", "leave out --threshold")
     threshold = result.record["settings"]["threshold"] if threshold is None else threshold
     specimen = result.record["specimen"] if specimen is None else specimen
-    log = read_log(result)  # before the pixels: what comes after it asks for measuring again
+    log = applied_log(result)  # before the pixels: what comes after it asks for measuring again
     found = scan(result, threshold)
     regions = scanned_regions(result, found, specimen)
     features = scanned_features(found)
@@ -77,7 +77,7 @@ def measure_result(
     }
     if changes["unread_tissue_fraction"] and result.status == "complete":
         changes["status"] = "incomplete"  # chunks of the map were lost since
-    with written(result.path):
+    with written(result.path), recording(result):
         _write(result, regions, features, changes)
     return result
 

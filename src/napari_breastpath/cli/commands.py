@@ -133,6 +133,7 @@ def _status_code(done: Done, result: Result) -> int:
 def measure(args: Namespace) -> int:
     """Measure a result again."""
     from napari_breastpath.analyses import measure_result
+    from napari_breastpath.edits import Corrections
     from napari_breastpath.models import load_model
     from napari_breastpath.report import report_or_warning
     from napari_breastpath.results import load_result
@@ -141,6 +142,7 @@ def measure(args: Namespace) -> int:
     if result.status == "partial":
         raise ResultError(result.path, "the run was interrupted", "run `breastpath analyze` again")
     model = load_model(args.model) if args.model else None
+    Corrections.open(result)  # a crash may have left strokes that are not in the map
     measure_result(result, args.threshold, args.specimen, model)
     report_or_warning(result)
     print("\n".join(summary(result)))
@@ -169,7 +171,9 @@ def export(args: Namespace) -> int:
     from napari_breastpath.results import load_result
 
     options = {"fractional": args.fractional, "objects": args.objects}
-    export_result(load_result(args.result), args.to, args.out, **options)
+    result = load_result(args.result)
+    export_result(result, args.to, args.out, **options)
+    hands.warn_if_behind(result)
     print(args.out)
     return OK
 
@@ -196,6 +200,7 @@ def _write_report(path: Path, args: Namespace) -> tuple[Result | None, int]:
     try:
         result = load_result(path)
         print(write_report(result, args.pdf, args.with_label))
+        hands.warn_if_behind(result)
     except BreastPathError as error:
         complain(error)
         return result, WRONG_USAGE if isinstance(error, UsageError) else FAILED

@@ -12,6 +12,7 @@ from napari_breastpath.cli.terminal import complain
 if TYPE_CHECKING:
     from napari_breastpath.edits import Entry
     from napari_breastpath.edits.compare import Comparison
+    from napari_breastpath.results import Result
 
 OK = 0
 LOG_COLUMNS = ("number", "time", "action", "tool", "maker", "reader", "pixels", "seconds")
@@ -42,10 +43,14 @@ def _log_row(entry: Entry) -> tuple[str, ...]:
 
 def compare(args: Namespace) -> int:
     """Print how far two readers' corrections of one slide agree, and where they differ."""
+    from napari_breastpath.edits import Corrections
     from napari_breastpath.edits.compare import compare_readers
     from napari_breastpath.results import load_result
 
-    found = compare_readers(load_result(args.a), load_result(args.b))
+    results = load_result(args.a), load_result(args.b)
+    for each in results:
+        Corrections.open(each)  # a crash may have left strokes that are not in the map
+    found = compare_readers(*results)
     if args.json:
         print(json.dumps(found.to_dict(), allow_nan=False))
     else:
@@ -82,6 +87,15 @@ def _difference_row(row: dict[Any, Any]) -> tuple[str, ...]:
 
 def _figure(value: float, form: str) -> str:
     return "unknown" if value != value else format(value, form)
+
+
+def warn_if_behind(result: Result) -> None:
+    """Say on stderr where numbers are older than the last edits."""
+    from napari_breastpath.analyses.by_hand import is_behind
+    from napari_breastpath.edits import read_log
+
+    if is_behind(result, read_log(result)):
+        complain(f"{result.path}: edited since it was measured; run `breastpath measure` on it")
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

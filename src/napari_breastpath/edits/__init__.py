@@ -2,9 +2,17 @@
 
 from napari_breastpath.edits.corrections import Corrections
 from napari_breastpath.edits.entry import Change, Entry
-from napari_breastpath.edits.journal import read_log
+from napari_breastpath.edits.history import hand_state
+from napari_breastpath.edits.journal import applied_log, read_log
 from napari_breastpath.edits.regions_at import RegionWindow, region_at
-from napari_breastpath.edits.state import HandState, ManualExtent, Review, Ruler, hands_summary
+from napari_breastpath.edits.state import (
+    HandState,
+    ManualExtent,
+    Review,
+    Ruler,
+    folded,
+    hands_summary,
+)
 from napari_breastpath.edits.stored_mask import rewrite_mask
 
 __all__ = [
@@ -16,6 +24,9 @@ __all__ = [
     "RegionWindow",
     "Review",
     "Ruler",
+    "applied_log",
+    "folded",
+    "hand_state",
     "hands_summary",
     "read_log",
     "region_at",

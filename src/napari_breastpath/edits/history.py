@@ -7,11 +7,16 @@ from datetime import datetime, timedelta
 
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.edits.entry import Entry
-from napari_breastpath.edits.journal import RESTORE, Journal, Marker
-from napari_breastpath.edits.state import HandState, Steps
+from napari_breastpath.edits.journal import RESTORE, Journal, Marker, read_log
+from napari_breastpath.edits.state import HandState, Steps, folded
 from napari_breastpath.results import Result
 
 WRITTEN_BACK = timedelta(minutes=2)  # by then systems have put on the disk what files were given
+
+
+def hand_state(result: Result) -> HandState:
+    """Return extent, rulers and review of a result, as its edit log says."""
+    return folded(read_log(result))
 
 
 class History:

@@ -243,3 +243,10 @@ def flush_folder(path: Path) -> None:
 def read_log(result: Result) -> tuple[Entry, ...]:
     """Return the edit log of a result, oldest first, without applying anything."""
     return tuple(Journal(result).news())
+
+
+def applied_log(result: Result) -> tuple[Entry, ...]:
+    """Return the part of a result's edit log that its map shows already, oldest first."""
+    journal = Journal(result)
+    marker = journal.marker  # before the log: what comes meanwhile does not count
+    return tuple(journal.news()[: marker.applied if marker else 0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 from napari_breastpath.edits.entry import EDIT, REDO, UNDO, Entry
@@ -98,6 +99,11 @@ def _finite(value: Any) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{value} is no place")
     return float(value)
+
+
+def folded(log: Iterable[Entry]) -> HandState:
+    """Return what a log comes to."""
+    return reduce(HandState.after, log, HandState())
 
 
 class Steps:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator, Mapping
-from functools import reduce
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.edits import HandState, read_log
+from napari_breastpath.edits import hand_state
 from napari_breastpath.exchange.geojson import COORDINATE_ORIGIN, DECIMALS, NAMESPACE
 from napari_breastpath.results import Result
 
@@ -23,7 +22,7 @@ def hand_lines(result: Result, provenance: Mapping[str, str]) -> Iterator[str]:
 
     Lengths follow from µm/px per axis. `metadata.measured` is `manual`; reader and time go with it.
     """
-    state = reduce(HandState.after, read_log(result), HandState())
+    state = hand_state(result)
     extent = state.extent
     if extent is not None:
         ends = np.array([(extent.x1, extent.y1), (extent.x2, extent.y2)])
