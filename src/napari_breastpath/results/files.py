@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +16,7 @@ from napari_breastpath.core.errors import ResultError
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path` that takes its name when the block ends well."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    draft = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield draft
         os.replace(draft, path)
