@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QWidget
 from viewer_measured import measured_result
 from viewer_results import make_result
 
@@ -145,6 +146,15 @@ def test_ending_leaves_the_slide_as_it_was(compared: ReadersDock) -> None:
     assert compared.session.layer("mask").visible
     assert compared.status.text() == HINT
     assert compared.table.rowCount() == 0
+
+
+def test_closing_the_dock_leaves_nothing_on_the_slide(compared: ReadersDock, qtbot: Any) -> None:
+    frame = QWidget()
+    qtbot.addWidget(frame)
+    compared.setParent(frame)
+    assert len(layers(compared)) == 3
+    compared.setParent(None)  # as napari does when the dock's cross is clicked
+    assert layers(compared) == []
 
 
 def test_another_result_ends_it_too(compared: ReadersDock) -> None:
