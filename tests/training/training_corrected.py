@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import numpy as np
-from training_images import TINY
 
 from napari_breastpath.edits import Change, Corrections
 from napari_breastpath.models import (
@@ -20,6 +19,7 @@ from napari_breastpath.models import (
 from napari_breastpath.models.networks import empty_network
 from napari_breastpath.results import Result
 from report.report_results import Focus, make_result, write_slide
+from training.training_images import TINY
 
 # The violet middle of the drawn slides, µm.
 MIDDLE = Focus(400, 300, 400, 300)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+from dataclasses import replace
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
@@ -66,10 +66,10 @@ class CorrectedTable(QTableWidget):
         before = next((s for s in self._slides if s.path.resolve() == slide.path.resolve()), None)
         if before is not None:
             kept = {"patient": before.patient, "held_out": before.held_out}
-            self._slides[self._slides.index(before)] = dataclasses.replace(slide, **kept)
+            self._slides[self._slides.index(before)] = replace(slide, **kept)
         else:
-            held = any(s.held_out for s in self._slides if s.patient == slide.patient)
-            self._slides.append(dataclasses.replace(slide, held_out=held))
+            held = self._is_held(slide.patient, slide)
+            self._slides.append(replace(slide, held_out=held))
         self._show()
 
     def remove_selected(self) -> None:
@@ -100,18 +100,18 @@ class CorrectedTable(QTableWidget):
         return item
 
     def _on_changed(self, item: QTableWidgetItem) -> None:
-        row, slide = item.row(), self._slides[item.row()]
-        if item.column() == PATIENT and item.text().strip():
-            self._slides[row] = dataclasses.replace(slide, patient=item.text().strip())
-            self._keep_together(self._slides[row])
+        row, name = item.row(), item.text().strip()
+        if item.column() == PATIENT and name:
+            held = self._is_held(name, self._slides[row])
+            self._slides[row] = replace(self._slides[row], patient=name, held_out=held)
         elif item.column() == HELD:
-            held = item.checkState() == Check.Checked
-            self._keep_together(dataclasses.replace(slide, held_out=held))
+            whose, held = self._slides[row].patient, item.checkState() == Check.Checked
+            self._slides = [
+                replace(s, held_out=held) if s.patient == whose else s for s in self._slides
+            ]
         self._show()
 
-    def _keep_together(self, changed: CorrectedSlide) -> None:
-        """Hold out all slides of a patient, or none."""
-        self._slides = [
-            dataclasses.replace(s, held_out=changed.held_out) if s.patient == changed.patient else s
-            for s in self._slides
-        ]
+    def _is_held(self, patient: str, slide: CorrectedSlide) -> bool:
+        """Tell whether a slide is held out as one of a patient; alone, it stays as it is."""
+        others = [s.held_out for s in self._slides if s.patient == patient and s is not slide]
+        return any(others) if others else slide.held_out

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QTextOption
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 GAP_PX, TITLE_PX, AXIS_PX, LABEL_PX = 8.0, 18.0, 16.0, 30.0
 DOT_PX, LINE_PX = 2.5, 1.6
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,13 @@ def place(
     across = (point[0] - 1) / max(epochs - 1, 1)
     up = (point[1] - ends[0]) / (ends[1] - ends[0])
     return QPointF(area.left() + across * area.width(), area.bottom() - up * area.height())
+
+
+def write(painter: QPainter, box: QRectF, where: Qt.AlignmentFlag, text: str) -> None:
+    """Write one line of text into a box."""
+    option = QTextOption(where)
+    option.setWrapMode(QTextOption.WrapMode.NoWrap)
+    painter.drawText(box, text, option)
 
 
 class CurveView(QWidget):
@@ -120,23 +129,23 @@ class CurveView(QWidget):
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.setPen(QPen(text.darker(200), 1))
         painter.drawRect(area)
-        self._paint_names(painter, plot, QRectF(area.left(), 0, area.width(), TITLE_PX))
         painter.setPen(text)
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        write(
+            painter, QRectF(area.left(), 0, whole.right() - area.left(), TITLE_PX), LEFT, plot.title
+        )
+        self._paint_names(painter, plot, area.adjusted(0, 2, -4, 0))
+        painter.setPen(text)
         for value, y in ((ends[1], area.top()), (ends[0], area.bottom())):
             box = QRectF(whole.left(), y - 8, LABEL_PX - 4, 16)
-            painter.drawText(box, right, f"{value:.2g}")
+            write(painter, box, RIGHT, f"{value:.2g}")
         foot = QRectF(area.left(), area.bottom() + 1, area.width(), AXIS_PX)
-        painter.drawText(foot, Qt.AlignmentFlag.AlignLeft, "1")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignHCenter, "epoch")
-        painter.drawText(foot, Qt.AlignmentFlag.AlignRight, f"{self._epochs}")
+        write(painter, foot, LEFT, "1")
+        write(painter, foot, Qt.AlignmentFlag.AlignHCenter, "epoch")
+        write(painter, foot, RIGHT, f"{self._epochs}")
 
     def _paint_names(self, painter: QPainter, plot: Plot, box: QRectF) -> None:
-        """Write the title, and after it the name of each curve in its colour."""
-        words = [(plot.title, self.palette().text().color())]
-        if len(plot.lines) > 1:
-            words += [(line.name, QColor(line.colour)) for line in plot.lines]
-        for text, colour in words:
-            painter.setPen(colour)
-            painter.drawText(box, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, text)
-            box.setLeft(box.left() + painter.fontMetrics().horizontalAdvance(text) + GAP_PX)
+        """Write the name of each curve in its colour, one under the other."""
+        for line in plot.lines if len(plot.lines) > 1 else ():
+            painter.setPen(QColor(line.colour))
+            write(painter, box, Qt.AlignmentFlag.AlignRight, line.name)
+            box.setTop(box.top() + painter.fontMetrics().height())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
-from napari_breastpath.core.errors import BreastPathError, SlideError, UsageError
+from napari_breastpath.core.errors import BreastPathError, UsageError
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.models import ModelBundle, list_models
 from napari_breastpath.results import Result, load_result
@@ -23,7 +23,6 @@ from napari_breastpath.viewer.compared_layers import remove_maps, show_maps
 from napari_breastpath.viewer.editing import Editor
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.model_card import ModelCard
-from napari_breastpath.viewer.moved_slide import ADVICE, found_slide, remember
 from napari_breastpath.viewer.opening import open_path, start_folder
 from napari_breastpath.viewer.runner import RUNNING, Runner
 from napari_breastpath.viewer.session import Session
@@ -38,7 +37,10 @@ NOTHING_YET = (
     "whom old and new shall be compared."
 )
 THROW = "Delete the new model, its training and its maps? Your corrections stay."
-EYES = "Two layers were added: New model, and Old model, hidden. Click their eyes to compare."
+EYES = (
+    "The new model's map is shown with the outlines of your corrected mask. The old model's is the "
+    "layer under it: change over by the eyes in the list of layers."
+)
 
 
 class TrainDock(TrainPanel):
@@ -99,7 +101,7 @@ class TrainDock(TrainPanel):
         try:
             check_choice(slides)
         except UsageError as error:
-            text = f"{error.cause.capitalize()}: {error.advice}." if slides else text
+            text = f"{error.cause[0].upper()}{error.cause[1:]}: {error.advice}." if slides else text
         self.choice_note.setText(text)
 
     def _on_base(self) -> None:
@@ -126,7 +128,7 @@ class TrainDock(TrainPanel):
         return self._tell(lambda: self._add(path))
 
     def _add(self, path: Path) -> None:
-        find_slide(load_result(path))
+        train_job.find_slide(load_result(path))
         self.table.put(read_corrected(path))
         self.say("")
 
@@ -204,7 +206,7 @@ class TrainDock(TrainPanel):
     def _on_begun(self, rows: list[dict[str, float]], epochs: int) -> None:
         self.curves.start(rows, epochs)
         self.learning.show()
-        self.area.ensureWidgetVisible(self.learning)
+        self.bring_to_view(self.learning)
 
     def _on_progress(self, progress: Progress) -> None:
         if isinstance(progress, TrainingProgress) and progress.row:
@@ -225,7 +227,7 @@ class TrainDock(TrainPanel):
         names = [f"{b.name} {b.version}" for b in (outcome.plan.old, new)]
         self.show_outcome(outcome.agreements, train_words.verdict(outcome.agreements, *names))
         self._on_runner()
-        self.area.ensureWidgetVisible(self.outcome)
+        self.bring_to_view(self.outcome)
         self.say(f"{new.name} is trained. Look at both maps, then keep it or throw it away.")
 
     # ------------------------------------------------------------------ the outcome
@@ -279,21 +281,3 @@ class TrainDock(TrainPanel):
         super().showEvent(event)
         if self._guard is None:
             self._guard = ClosingGuard(self.window(), self.runner)
-
-
-def find_slide(result: Result) -> None:
-    """See to it that the slide of a result is where the result says; asks where it moved to.
-
-    Raises
-    ------
-    SlideError
-        It is nowhere.
-    """
-    if result.slide_path.exists():
-        return
-    slide = found_slide(result)
-    if slide is None:
-        cause = f"the slide of {result.path.name} is not there"
-        raise SlideError(result.slide_path, cause, ADVICE)
-    remember(result, slide.path)
-    slide.close()

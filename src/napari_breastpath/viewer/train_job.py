@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_breastpath.core.errors import UsageError
+from napari_breastpath.core.errors import SlideError, UsageError
 from napari_breastpath.models import ModelBundle, models_folder
 from napari_breastpath.models.installing import check_free, install_local
+from napari_breastpath.results import Result
 from napari_breastpath.training import Config, Trained, train
 from napari_breastpath.training.comparing import Agreement, Comparing, compare_maps
 from napari_breastpath.training.corrected import CorrectedSlide, Wishes, check_apart, config_of
 from napari_breastpath.training.runfolder import CURVES, open_run
+from napari_breastpath.viewer.moved_slide import ADVICE, found_slide, remember
 from napari_breastpath.viewer.worker import Work, WorkFunction
 
 NEEDED = ("lightning", "sklearn", "matplotlib")
@@ -127,3 +129,21 @@ def keep(outcome: Outcome) -> WorkFunction:
         return install_local(bundle.folder, bundle.name)
 
     return function
+
+
+def find_slide(result: Result) -> None:
+    """See to it that the slide of a result is where the result says; asks where it moved to.
+
+    Raises
+    ------
+    SlideError
+        It is nowhere.
+    """
+    if result.slide_path.exists():
+        return
+    slide = found_slide(result)
+    if slide is None:
+        cause = f"the slide of {result.path.name} is not there"
+        raise SlideError(result.slide_path, cause, ADVICE)
+    remember(result, slide.path)
+    slide.close()

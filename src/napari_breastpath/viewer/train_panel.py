@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QGroupBox,
@@ -43,6 +44,7 @@ TIPS = {
     "name": "What the new model is called in the list of models.",
     "epochs": "Rounds of learning at most; it stops earlier when it gets no better.",
     "tiles": "Pieces of slide that it looks at in every round, tumour and normal 1 : 1.",
+    "curves": "Training: the slides it learns from. Check: the patient who says when to stop.",
     "rate": "How large its steps are. Larger learns faster and forgets faster.",
 }
 
@@ -53,7 +55,7 @@ class TrainPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.table, self.choice_note = CorrectedTable(), note()
-        self.add_shown, self.add_other = QPushButton("Add shown result"), QPushButton("Add")
+        self.add_shown, self.add_other = QPushButton("Add shown"), QPushButton("Add")
         self.remove = QPushButton("Remove")
         self.add_menu = QMenu(self)
         self.add_other.setMenu(self.add_menu)
@@ -65,15 +67,19 @@ class TrainPanel(QWidget):
         self.keep, self.throw_away = QPushButton("Keep new model"), QPushButton("Throw away")
         self.start_button, self.bar, self.status = QPushButton(BUTTON[IDLE]), QProgressBar(), note()
         self.learning, self.outcome = QGroupBox("Learning"), QGroupBox("Old against new")
+        self._wanted: QWidget = self.learning
         self._lay_out()
 
     def _lay_out(self) -> None:
+        self.add_shown.setToolTip("Add the result on screen")
+        self.add_other.setToolTip("Add results from folders")
         for name, tip in TIPS.items():
             getattr(self, name).setToolTip(tip)
         column = QWidget()
         inside = QVBoxLayout(column)
-        inside.setContentsMargins(0, 0, 6, 0)
+        inside.setContentsMargins(0, 0, 0, 0)
         for box in (self._slides_box(), self._model_box(), self._learning(), self._outcome()):
+            box.layout().setContentsMargins(2, 4, 2, 4)
             inside.addWidget(box)
         inside.addStretch(1)
         self.area: QScrollArea = scrolling(column)
@@ -140,6 +146,14 @@ class TrainPanel(QWidget):
     def complain(self, error: BreastPathError | str) -> None:
         """Show an error as one line."""
         self.say(str(error), error=True)
+
+    def bring_to_view(self, widget: QWidget) -> None:
+        """Scroll to a widget, once it has its place."""
+        self._wanted = widget
+        QTimer.singleShot(0, self._scroll)
+
+    def _scroll(self) -> None:
+        self.area.ensureWidgetVisible(self._wanted)
 
     def show_outcome(self, agreements: Sequence[Agreement], verdict: str) -> None:
         """Show old against new; nothing hides it."""

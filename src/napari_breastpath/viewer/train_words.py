@@ -93,9 +93,9 @@ def text_of(progress: Progress, pace: Pace) -> str:
 def hands_text(slide: CorrectedSlide) -> str:
     """Return what hands did: 12 strokes, A. Reader, reviewed."""
     strokes = f"{slide.strokes} stroke{'' if slide.strokes == 1 else 's'}"
-    review = slide.reviewed
-    signed = "" if review is None else f"reviewed by {review.reader or 'someone'}"
-    return ", ".join(part for part in (strokes, *slide.readers, signed) if part)
+    who = "" if slide.reviewed is None else slide.reviewed.reader
+    signed = [f"reviewed by {who or 'someone'}"] if slide.reviewed else []
+    return ", ".join([strokes, *(name for name in slide.readers if name != who), *signed])
 
 
 def choice_text(slides: Sequence[CorrectedSlide]) -> str:
