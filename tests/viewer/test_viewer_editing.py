@@ -22,6 +22,7 @@ from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import open_slide
 from napari_breastpath.viewer import edit_commands, edit_window
+from napari_breastpath.viewer.edit_part import EditPart
 from napari_breastpath.viewer.editing import Editor
 from napari_breastpath.viewer.session import Session
 
@@ -139,7 +140,7 @@ def test_the_layer_lies_where_the_mask_lies(desk: Desk, monkeypatch: Any) -> Non
 
 def test_too_large_a_view_shows_the_mask_until_one_zooms_in(desk: Desk, monkeypatch: Any) -> None:
     layer = desk.start()
-    monkeypatch.setattr(desk.editor, "_open", pytest.fail)
+    monkeypatch.setattr(EditPart, "_read", pytest.fail)
     desk.look_at(240, 320, 0.05)  # still the same pixels: the map ends
     assert layer.visible
     monkeypatch.undo()

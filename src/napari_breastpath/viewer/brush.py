@@ -54,9 +54,11 @@ class Brush:
         self._began: float | None = None
 
     def dress(self, layer: Labels) -> None:
-        """Listen to a new edit layer."""
+        """Give the edit layer class and size, and listen to it."""
         layer.selected_label = self.value
         layer.brush_size = self._size_px()
+        if self._on_press in layer.mouse_drag_callbacks:
+            return
         layer.mouse_drag_callbacks.append(self._on_press)
         layer.events.paint.connect(self._on_paint)
         layer.events.mode.connect(self._on_mode)

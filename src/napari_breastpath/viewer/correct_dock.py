@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
@@ -24,6 +25,7 @@ from napari_breastpath.viewer.edit_words import step_text, steps_of, summary_tex
 from napari_breastpath.viewer.editing import Line
 from napari_breastpath.viewer.form import DOCK_WIDTH_PX, note, threshold_box
 from napari_breastpath.viewer.listening import listen
+from napari_breastpath.viewer.noting import review_lock
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tool_table import CLICK, DRAWING, REGIONS, TOOLS, Tool
 from napari_breastpath.viewer.tools import Toolbox
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 COLUMNS = 4
+PREPARE_MS = 300
 
 
 class CorrectDock(QWidget):
@@ -50,6 +53,7 @@ class CorrectDock(QWidget):
         self.toolbox = Toolbox.of(self.session)
         self.editor = self.toolbox.editor
         self._guard: EditGuard | None = None
+        self._prepare_soon = QTimer(self, singleShot=True, interval=PREPARE_MS)
         self._build()
         self._connect()
         self.show_result(self.session.result)
@@ -78,6 +82,8 @@ class CorrectDock(QWidget):
             "Use the tool above on the row chosen in Measurements, without a click on the slide"
         )
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
+        changing = (*self.buttons.values(), self.edit_button, self.islands)
+        self._changing = {widget: widget.toolTip() for widget in changing}
         self.where, self.done, self.status = note(), note(), note()
         self._lay_out()
 
@@ -104,6 +110,7 @@ class CorrectDock(QWidget):
         self.setMinimumWidth(DOCK_WIDTH_PX)
 
     def _connect(self) -> None:
+        self._prepare_soon.timeout.connect(self._prepare)
         self.edit_button.clicked.connect(self._on_edit)
         self.flip_button.clicked.connect(lambda: flip.flip(self.session))
         self.classes.chosen.connect(self.editor.choose)
@@ -137,6 +144,12 @@ class CorrectDock(QWidget):
         super().showEvent(event)
         if self._guard is None:
             self._guard = EditGuard(self.window(), self.editor)
+        self._prepare_soon.start()
+
+    def _prepare(self) -> None:
+        """Have the edit layer ready where hands are likely to want it."""
+        if self.isVisible():
+            self.editor.prepare()
 
     # ------------------------------------------------------------------ what is shown
     def show_result(self, result: Result | None) -> None:
@@ -146,6 +159,7 @@ class CorrectDock(QWidget):
         if measured is not None:
             self._on_measured(measured)
         self.say("" if measured else "Nothing to correct yet: run an analysis, or open a result.")
+        self._prepare_soon.start()
         self._on_change()
 
     def _on_measured(self, result: Result) -> None:
@@ -165,8 +179,11 @@ class CorrectDock(QWidget):
         self.edit_button.setChecked(editor.active)
         for name, button in self.buttons.items():
             button.setChecked(tool is not None and tool.name == name)
-        for widget in (*self.buttons.values(), self.edit_button, self.islands, self.flip_button):
-            widget.setEnabled(corrections is not None)
+        self.flip_button.setEnabled(corrections is not None)
+        lock = review_lock(self.session)
+        for widget, tip in self._changing.items():
+            widget.setEnabled(corrections is not None and not lock)
+            widget.setToolTip(lock or tip)
         self.classes.select(editor.value)
         self.brush.blockSignals(True)
         self.brush.setValue(editor.brush_um)
@@ -179,20 +196,20 @@ class CorrectDock(QWidget):
         is_click = tool is not None and tool.gesture == CLICK
         title = tool.title if tool is not None and is_click else "Use"
         self.on_region.setText(f"{title}: the region chosen in the table")
-        self.on_region.setEnabled(is_click)
+        self.on_region.setEnabled(is_click and not review_lock(self.session))
 
     def _show_log(self) -> None:
         corrections, window = self.session.corrections, self.editor.canvas.window
         log = corrections.log if corrections is not None else ()
-        steps = steps_of(log)
+        steps, lock = steps_of(log), review_lock(self.session)
         for button, verb, step in (
             (self.undo, "Undo", steps.undo),
             (self.redo, "Redo", steps.redo),
         ):
             key = "Ctrl+Z" if verb == "Undo" else "Ctrl+Shift+Z"
-            button.setToolTip(f"{step_text(verb, step)} [{key}]")
+            button.setToolTip(lock or f"{step_text(verb, step)} [{key}]")
             button.setText(f"{verb} {step.tool}" if step else verb)
-            button.setEnabled(step is not None)
+            button.setEnabled(step is not None and not lock)
         self.done.setText(summary_text(log))
         self.done.setVisible(bool(log))
         result = self.session.result

@@ -29,16 +29,19 @@ if TYPE_CHECKING:
     from napari_breastpath.viewer.session import Session
 
 PAN = "pan_zoom"
+NOTHING = np.zeros((1, 1), np.uint8)
 
 
 class EditCanvas:
     """The edit layer of a session; it hides the mask, which it shows itself.
 
+    napari takes a third of a second to make a layer: it is made once a result, and put aside.
+
     Parameters
     ----------
     session : Session
     dress : callable
-        Gets the layer once it is made, to listen to it.
+        Gets the layer each time it is taken up, to listen to it.
 
     Attributes
     ----------
@@ -60,6 +63,8 @@ class EditCanvas:
         self.window: EditWindow | None = None
         self.mode, self.suspended, self.moving = PAN, False, False
         self._mask_visible = True
+        self._spare: Labels | None = None
+        self._made_for: tuple[Any, Any] | None = None
 
     @property
     def session(self) -> Session:
@@ -68,6 +73,11 @@ class EditCanvas:
         if session is None:
             raise ReferenceError("the viewer is closed")
         return session
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the session is still there."""
+        return self._session() is not None
 
     def seen(self) -> EditWindow | None:
         """Return the map pixels in view, None where the view shows none."""
@@ -81,23 +91,37 @@ class EditCanvas:
         return seen_window(Box(left, top, right - left, bottom - top), session.result.lattice)
 
     def show(self, corrections: Corrections, window: EditWindow, mask: UInt8Array) -> None:
-        """Show a window's corrected mask, in the layer there is or a new one."""
+        """Show a window's corrected mask."""
         self.window = window
         if self.layer is None:
-            self._add(make_layer(edit_layer(corrections.result, window, mask)))
-        else:
-            self._move(self.layer, corrections, window, mask)
+            self._take_up(self.prepare(corrections))
+        assert self.layer is not None
+        self._move(self.layer, corrections, window, mask)
         self.resume()
 
-    def _add(self, layer: Any) -> None:
-        layers = self.session.viewer.layers
-        mask = self.session.layer("mask")
-        if mask is not None:
-            self._mask_visible, mask.visible = mask.visible, False
-        self.layer = layer
-        self._dress(layer)
+    def prepare(self, corrections: Corrections) -> Labels:
+        """Return the layer put aside, made where there is none for this map and its classes."""
+        result, layers = corrections.result, self.session.viewer.layers
+        wanted, spare = (result.lattice, result.classes), self._spare
+        if spare is not None and spare in layers:
+            if self._made_for == wanted:
+                return spare
+            layers.remove(spare)
+        self._made_for = wanted
+        layer: Any = make_layer(edit_layer(result, EditWindow(0, 0, 1, 1), NOTHING))
+        layer.visible = False
+        mask, active = self.session.layer("mask"), layers.selection.active
         layers.insert(len(layers) if mask is None else layers.index(mask) + 1, layer)
-        layers.selection.active = layer
+        layers.selection.active = active
+        self._spare = layer
+        return self._spare
+
+    def _take_up(self, layer: Labels) -> None:
+        self.layer, self._spare = layer, None
+        self._dress(layer)
+        layer.visible = True
+        self._hide_mask()
+        self.session.viewer.layers.selection.active = layer
 
     def _move(
         self, layer: Labels, corrections: Corrections, window: EditWindow, mask: UInt8Array
@@ -152,9 +176,15 @@ class EditCanvas:
                 mask.visible = self._mask_visible
 
     def remove(self) -> None:
-        """Take the layer off the slide; the mask shows again."""
-        if self.layer is not None and self.layer in self.session.viewer.layers:
-            self.session.viewer.layers.remove(self.layer)
+        """Put the layer aside; the mask shows again."""
+        layer, layers = self.layer, self.session.viewer.layers
+        if layer is not None and layer in layers:
+            if layers.selection.active is layer:
+                layers.selection.active = self.session.layer("mask")
+            self.moving = True
+            layer.mode, layer.visible = PAN, False
+            layer.data, layer.editable = NOTHING, False
+            self.moving, self._spare = False, layer
         self.forget()
 
     def forget(self) -> None:

@@ -9,21 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
-from weakref import ref
 
 from napari.utils.notifications import show_info
 from psygnal import Signal
-from superqt.utils import qdebounced
 
-from napari_breastpath.core.errors import BreastPathError, UsageError
+from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.edits import Change, Corrections, Entry
 from napari_breastpath.viewer.brush import Brush
 from napari_breastpath.viewer.dialogs import brief
 from napari_breastpath.viewer.edit_access import bind_edit_keys, hands_on
 from napari_breastpath.viewer.edit_canvas import EditCanvas
-from napari_breastpath.viewer.edit_window import EditWindow, window_around
+from napari_breastpath.viewer.edit_part import EditPart
+from napari_breastpath.viewer.edit_window import EditWindow
 from napari_breastpath.viewer.edit_words import steps_of, tool_title
-from napari_breastpath.viewer.in_order import InOrder
 from napari_breastpath.viewer.preferences import reader_name
 from napari_breastpath.viewer.strokes import Stroke, Strokes, Written
 
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
     from napari_breastpath.viewer.session import Session
 
 MakeChange = Callable[[Corrections], Change | None]
-FOLLOW_MS = 120
 
 
 class Line(NamedTuple):
@@ -69,13 +66,10 @@ class Editor:
         return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
-        self._session = ref(session)
         self.canvas = EditCanvas(session, lambda layer: self.brush.dress(layer))
         self.brush = Brush(self.canvas, self.stroke, self._on_released, self._on_changed)
-        self._queue, self._strokes = InOrder(), Strokes()
-        self._asked = 0
-        self._stale: EditWindow | None = None
-        self._follow_soon = qdebounced(self.follow, timeout=FOLLOW_MS)
+        self._strokes = Strokes()
+        self._part = EditPart(self.canvas, self.brush, self._strokes, self._on_changed, self.say)
         camera = session.viewer.scene.camera.events
         for event in (camera.center, camera.zoom, session.viewer.canvas.events.size):
             event.connect(self._on_camera)
@@ -114,22 +108,21 @@ class Editor:
         return self._told(lambda: self._start(mode))
 
     def _start(self, mode: str) -> None:
-        corrections = hands_on(self.session)
+        hands_on(self.session)
         self.canvas.set_mode(mode)
-        seen = self.canvas.seen()
-        if seen is None:
-            raise UsageError("Correct", "the slide is out of view", "move it into view first")
-        if self.canvas.window is None or not self.canvas.window.holds(seen):
-            self._open(corrections, window_around(seen, corrections.result.lattice))
-        else:
-            self.canvas.resume()
-            self._select()
+        self._part.open()
+        self._select()
         self.changed.emit(self)
 
     def _select(self) -> None:
         layers = self.session.viewer.layers
         if self.canvas.layer is not None and layers.selection.active is not self.canvas.layer:
             layers.selection.active = self.canvas.layer
+
+    def prepare(self) -> None:
+        """Make the edit layer ahead, so that taking a tool does not wait for it."""
+        if self.canvas.is_alive and self.session.corrections is not None and not self.active:
+            self.canvas.prepare(self.session.corrections)
 
     def close(self) -> None:
         """Put the brush away; strokes under way are still written."""
@@ -138,43 +131,7 @@ class Editor:
 
     def follow(self) -> None:
         """Open the part that is in view now, if the edit layer is open on another."""
-        if self._session() is None or not self.active or self.brush.pressed:
-            return
-        seen, window = self.canvas.seen(), self.canvas.window
-        if seen is None or window is None:
-            return
-        if window.holds(seen):
-            self.canvas.resume()
-            return
-        try:
-            corrections = hands_on(self.session)
-            self._open(corrections, window_around(seen, corrections.result.lattice))
-        except BreastPathError as error:
-            self.canvas.suspend()
-            self.say(brief(error), error=True)
-
-    def _open(self, corrections: Corrections, window: EditWindow) -> None:
-        """Read a window once all that was asked for before is on disk, and show it."""
-        asked = self._ask(
-            lambda: corrections.mask(window.rows, window.columns),
-            lambda mask: self._opened(corrections, window, mask, asked),
-        )
-
-    def _opened(self, corrections: Corrections, window: EditWindow, mask: Any, asked: int) -> None:
-        only_here = len(self._strokes) and not self._queue.waiting  # they could not be written
-        if corrections is not self.session.corrections or only_here:
-            return
-        if self.brush.pressed:
-            self._follow_soon()
-            return
-        if asked != self._asked:  # strokes came after it was read
-            self._open(corrections, window)
-            return
-        self._stale = None
-        if self.canvas.suspended:
-            self.say("")
-        self.canvas.show(corrections, window, mask)
-        self.changed.emit(self)
+        self._part.follow()
 
     # ------------------------------------------------------------------ the layer's own life
     def _on_inserted(self, event: Any) -> None:
@@ -188,19 +145,14 @@ class Editor:
 
     def _on_camera(self, event: Any = None) -> None:
         if self.active:
-            self._follow_soon()
+            self._part.follow_soon()
 
     def _on_result(self, result: Result | None) -> None:
-        self._all_stale()
+        self._part.mark_all()
         self.changed.emit(self)
 
     def _on_measured(self, result: Result) -> None:
-        self._all_stale()
-
-    def _all_stale(self) -> None:
-        """Read the whole window anew: the threshold has moved, or a run has ended."""
-        if self.canvas.window is not None:
-            self._mark(self.canvas.window)
+        self._part.mark_all()
 
     # ------------------------------------------------------------------ the brush
     @property
@@ -223,8 +175,8 @@ class Editor:
         self.brush.size_um = value
 
     def _on_released(self) -> None:
-        self._read_stale()
-        self._follow_soon()
+        self._part.catch_up()
+        self._part.follow_soon()
 
     def _on_changed(self) -> None:
         self.changed.emit(self)
@@ -236,7 +188,7 @@ class Editor:
             return
         corrections.reader = reader_name()
         self._strokes.add(Stroke(corrections, change, tool, seconds))
-        self._ask(self._writer(), self._on_written)
+        self._part.ask(self._writer(), self._on_written)
 
     def _writer(self) -> Callable[[], Written]:
         """Return what writes the strokes up to now, and none that come later."""
@@ -305,14 +257,14 @@ class Editor:
             elif written.error is None:
                 self.say(nothing)
 
-        self._ask(in_order, done)
+        self._part.ask(in_order, done)
 
     def _on_written(self, written: Written) -> None:
         corrections = self.session.corrections
         for entry in written.entries:
             self._after(corrections, entry, is_shown=True)
         for change in written.refused:
-            self._mark(EditWindow(change.row, change.column, *change.values.shape))
+            self._part.mark(EditWindow(change.row, change.column, *change.values.shape))
         if written.error is not None:
             self.say(f"{brief(written.error)} (kept, and written with the next one)", error=True)
 
@@ -321,53 +273,14 @@ class Editor:
         if corrections is None or corrections is not self.session.corrections:
             return
         if entry.window is not None and not is_shown:
-            self._mark(EditWindow(*entry.window))
+            self._part.mark(EditWindow(*entry.window))
         self.session.edited.emit(entry)
         self.say(steps_of(corrections.log).said(entry))
         self.changed.emit(self)
 
-    # ------------------------------------------------------------------ in order
-    def _ask(self, work: Callable[[], Any], done: Callable[[Any], None]) -> int:
-        """Queue work; return its number."""
-        self._asked += 1
-
-        def tell(value: Any) -> None:
-            if self._session() is not None:
-                done(value)
-                self._read_stale()
-
-        def complain(line: str) -> None:
-            self.say(line, error=True)
-            self._read_stale()
-
-        self._queue.submit(work, tell, complain)
-        return self._asked
-
-    def _mark(self, window: EditWindow) -> None:
-        """Remember that a window of the map has changed under the edit layer."""
-        shared = self.canvas.window.shared(window) if self.canvas.window else None
-        if shared is not None:
-            self._stale = shared.around(self._stale)
-            self._read_stale()
-
-    def _read_stale(self) -> None:
-        """Read what has changed, once no stroke is under way."""
-        window, corrections = self._stale, self.session.corrections
-        if window is None or corrections is None or self.brush.pressed or self._queue.waiting:
-            return
-        asked = self._ask(
-            lambda: corrections.mask(window.rows, window.columns),
-            lambda mask: self._paste(window, mask, asked),
-        )
-
-    def _paste(self, window: EditWindow, mask: Any, asked: int) -> None:
-        if asked == self._asked and not self.brush.pressed and window == self._stale:
-            self._stale = None
-            self.canvas.paste(window, mask)
-
     def drain(self, timeout_s: float = 60.0) -> bool:
         """Wait until everything is on disk and on screen; True when it is."""
-        return self._queue.drain(timeout_s) and not len(self._strokes)
+        return self._part.drain(timeout_s)
 
     # ------------------------------------------------------------------ words
     def say(self, text: str, error: bool = False) -> None:

@@ -110,8 +110,8 @@ class Toolbox:
         self.changed.emit(self)
 
     def _arm(self, layer: Labels) -> None:
-        if self._dressed is not layer:
-            self._dressed = layer
+        self._dressed = layer
+        if self._on_drag not in layer.mouse_drag_callbacks:
             layer.mouse_drag_callbacks.append(self._on_drag)
             layer.bind_key("Escape", self._on_escape, overwrite=True)
             layer.bind_key("Space", self._on_space, overwrite=True)
