@@ -11,6 +11,7 @@ from viewer_results import make_result
 
 from napari_breastpath.results import Result
 from napari_breastpath.viewer import layers
+from napari_breastpath.viewer.palette import SAFE
 
 
 @pytest.fixture
@@ -74,7 +75,7 @@ def test_a_mask_names_and_colours_its_classes_and_outlines_are_outlines(result: 
     mask = layers.make_layer(layers.mask_layer(result))
     outline = layers.make_layer(layers.outline_layer(result))
     assert mask.features.set_index("index")["class"].to_dict() == {0: "none", 1: "tumour"}
-    assert mask.get_color(1)[:3] == pytest.approx(np.array([200, 30, 60]) / 255, abs=1e-3)
+    assert mask.get_color(1)[:3] == pytest.approx(np.array(SAFE[0]) / 255, abs=1e-3)
     assert (mask.contour, outline.contour, mask.editable) == (0, 2, False)
 
 

@@ -10,7 +10,7 @@ from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_breastpath.report.wording import area_mm2
-from napari_breastpath.viewer.palette import ERASE_RGB, Rgb, hand_colours, paintable
+from napari_breastpath.viewer.palette import ERASE_RGB, Rgb, class_colours, paintable
 
 if TYPE_CHECKING:
     from napari_breastpath.results import Result
@@ -57,7 +57,7 @@ class ClassList(QTreeWidget):
         """Show the classes of a result; none without one."""
         self.clear()
         self._names = paintable(result.classes) if result is not None else {}
-        colours = hand_colours(result.classes) if result is not None else {}
+        colours = class_colours(result.classes) if result is not None else {}
         for value, name in self._names.items():
             self._add(value, name, colours[value])
         if self._names:

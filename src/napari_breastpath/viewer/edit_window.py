@@ -14,8 +14,7 @@ from napari_breastpath.core.geometry import Box, Lattice
 from napari_breastpath.edits import Change
 from napari_breastpath.results.maps import ERASED
 from napari_breastpath.viewer.coordinates import lattice_placement
-from napari_breastpath.viewer.layers import TAG, LayerData
-from napari_breastpath.viewer.palette import hand_look
+from napari_breastpath.viewer.layers import TAG, LayerData, class_look
 
 if TYPE_CHECKING:
     from napari_breastpath.results import Result
@@ -130,7 +129,7 @@ def edit_layer(result: Result, window: EditWindow, mask: UInt8Array) -> LayerDat
         "name": "Correct here",
         "opacity": 0.45,
         "metadata": {TAG: {"role": EDIT_ROLE, "result": result.path}},
-        **hand_look(result.classes),
+        **class_look(result.classes),
         **window_placement(result, window),
     }
     return mask, arguments, "labels"

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from napari_breastpath.edits import Corrections
 from napari_breastpath.results.masks import model_mask
 from napari_breastpath.viewer.coordinates import lattice_placement
-from napari_breastpath.viewer.layers import TAG, LayerData, make_layer, reload
-from napari_breastpath.viewer.palette import hand_look
+from napari_breastpath.viewer.layers import TAG, LayerData, class_look, make_layer, reload
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -84,7 +83,7 @@ def model_layer(corrections: Corrections) -> LayerData:
         "name": "Model's mask",
         "opacity": 0.45,
         "metadata": {TAG: {"role": ROLE, "result": result.path}},
-        **hand_look(result.classes),
+        **class_look(result.classes),
         **lattice_placement(result.lattice, result.slide_mpp),
     }
     count = len(result.map.probability.levels)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.layers import HEAT, MEASURED, ChannelView
+from napari_breastpath.viewer.palette import class_colours
 from napari_breastpath.viewer.visited import CELL_UM, taken
 
 if TYPE_CHECKING:
@@ -108,8 +109,8 @@ def heat_rgba(heat: NDArray[np.uint8]) -> Rgb:
 def mask_rgba(mask: Pyramid, classes: list[dict[str, Any]]) -> Rgb:
     """Return a mask in the colours of its classes."""
     table = np.zeros((256, 4), np.uint8)
-    for value, described in enumerate(classes, start=1):
-        table[value] = (*described["color"], MASK_ALPHA)
+    for value, rgb in class_colours(classes).items():
+        table[value] = (*rgb, MASK_ALPHA)
     return np.ascontiguousarray(table[fitting(mask.levels, MAP_PX)])
 
 

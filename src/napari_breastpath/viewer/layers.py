@@ -8,7 +8,7 @@ the session (which adds layers) make the same ones. Every layer of ours says wha
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
+from napari_breastpath.viewer.palette import class_colours, paintable
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -162,7 +163,8 @@ def probability_layer(result: Result) -> LayerData:
 
 def mask_layer(result: Result) -> LayerData:
     """Describe the mask that is measured, filled: zarr-direct, one colour a class, not editable."""
-    arguments = {"name": "Mask", "opacity": 0.3, **_classes(result), **_of_result(result, "mask")}
+    look = class_look(result.classes)
+    arguments = {"name": "Mask", "opacity": 0.3, **look, **_of_result(result, "mask")}
     return list(result.map.label("mask").levels), arguments, "labels"
 
 
@@ -172,7 +174,8 @@ def outline_layer(result: Result) -> LayerData:
     The mask again, drawn as contours: as many regions as there are, at once, in a width that stays
     the same on screen. (Thousands of polygons would stop the window for seconds.)
     """
-    arguments = {"name": "Region outlines", **_classes(result), **_of_result(result, "regions")}
+    look = class_look(result.classes)
+    arguments = {"name": "Region outlines", **look, **_of_result(result, "regions")}
     return list(result.map.label("mask").levels), arguments, "labels"
 
 
@@ -210,9 +213,10 @@ def _tissue() -> dict[str, Any]:
     return {"name": "Tissue outline", **label_look({1: ("tissue", TISSUE_RGB)})}
 
 
-def _classes(result: Result) -> dict[str, Any]:
-    named = {k: (c["name"], tuple(c["color"])) for k, c in enumerate(result.classes, start=1)}
-    return label_look(named)
+def class_look(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return napari's colours and names of the label values of a mask."""
+    names, colours = paintable(classes), class_colours(classes)
+    return label_look({value: (names[value], colours[value]) for value in names})
 
 
 def label_look(named: dict[int, tuple[str, tuple[int, ...]]]) -> dict[str, Any]:

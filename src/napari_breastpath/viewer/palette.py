@@ -1,11 +1,12 @@
-"""Colours of classes under the brush: told apart by every kind of colour vision, seen on H&E."""
+"""Colours of classes on screen: told apart by every kind of colour vision, seen on H&E.
+
+Files and exports keep the model's.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from napari_breastpath.viewer.layers import label_look
 
 Rgb = tuple[int, int, int]
 # Okabe & Ito (2008) without what eosin and haematoxylin have: vermilion, reddish purple.
@@ -25,12 +26,6 @@ def paintable(classes: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     return {k: c["name"] for k, c in enumerate(classes, start=1) if c["role"] != "background"}
 
 
-def hand_colours(classes: Sequence[Mapping[str, Any]]) -> dict[int, Rgb]:
-    """Return the colour of each label value while hands are at it."""
+def class_colours(classes: Sequence[Mapping[str, Any]]) -> dict[int, Rgb]:
+    """Return the colour of each label value."""
     return {value: SAFE[k % len(SAFE)] for k, value in enumerate(paintable(classes))}
-
-
-def hand_look(classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return napari's colours and names of the label values that hands paint."""
-    names, colours = paintable(classes), hand_colours(classes)
-    return label_look({value: (names[value], colours[value]) for value in names})
