@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Any
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -55,7 +56,8 @@ class InOrder(QObject):
     def drain(self, timeout_s: float = 60.0) -> bool:
         """Wait for everything and tell of it; True when nothing is left."""
         end = time.monotonic() + timeout_s
-        while self.waiting and time.monotonic() < end:
-            self._pool.submit(lambda: None).result(timeout_s)
+        while self.waiting and (left_s := end - time.monotonic()) > 0:
+            with suppress(TimeoutError):
+                self._pool.submit(lambda: None).result(left_s)
             self.deliver()
         return self.waiting == 0
