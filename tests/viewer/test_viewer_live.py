@@ -9,15 +9,17 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from qtpy.QtWidgets import QMessageBox
+from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 from viewer_measured import measured_result
 
 from napari_breastpath.analyses import measure_result
 from napari_breastpath.edits import Change
+from napari_breastpath.report.wording import length_mm
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.results.masks import row_slices
 from napari_breastpath.sample import sample_slide_path
-from napari_breastpath.viewer import preferences
+from napari_breastpath.viewer import jobs, preferences, reader_name
+from napari_breastpath.viewer.ellipse import axes_world
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.measurements_dock import MeasurementsDock
 from napari_breastpath.viewer.noting import note
@@ -51,10 +53,7 @@ def wait(qtbot: Any) -> Wait:
 
 def figures(dock: MeasurementsDock) -> dict[str, str]:
     """What the dock says, by heading."""
-    form = dock.figures
-    rows = (form.itemAt(k, form.ItemRole.LabelRole) for k in range(form.rowCount()))
-    fields = (form.itemAt(k, form.ItemRole.FieldRole) for k in range(form.rowCount()))
-    return {a.widget().text(): b.widget().text() for a, b in zip(rows, fields, strict=True)}
+    return dock.figures.texts
 
 
 def erase(dock: MeasurementsDock) -> None:
@@ -63,6 +62,13 @@ def erase(dock: MeasurementsDock) -> None:
     change = Change(195, 45, np.full(where.shape, 255, np.uint8), where)
     corrections = dock.session.corrections
     dock.session.edited.emit(corrections.apply(change, "eraser"))
+
+
+def erase_all(dock: MeasurementsDock) -> None:
+    """Erase everything."""
+    shape = dock.session.result.lattice.shape
+    change = Change(0, 0, np.full(shape, 255, np.uint8), np.ones(shape, bool))
+    dock.session.edited.emit(dock.session.corrections.apply(change, "eraser"))
 
 
 def whole(layer: Any, result: Result) -> np.ndarray:
@@ -156,11 +162,79 @@ def test_reviewed_locks_and_reopening_is_asked_and_logged(
     assert [e.action for e in dock.session.corrections.log] == ["review", "reopen"]
 
 
-def test_a_review_needs_a_name(dock: MeasurementsDock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(dock.review, "ask_name", lambda: "")
-    dock.review.button.click()
+def test_a_review_needs_a_name(dock: MeasurementsDock) -> None:
+    dock.review.button.click()  # there is no window to ask in
     assert "needs a name" in dock.status.text()
     assert dock.session.corrections.log == ()
+
+
+def test_a_name_is_asked_for_once_and_measurements_wait_for_it(
+    dock: MeasurementsDock, qtbot: Any, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    monkeypatch.setattr(reader_name, "parent_window", lambda: window)
+    dock.caliper.dragged.emit(EXTENT)
+    question = window.findChild(QInputDialog)
+    assert dock.session.corrections.log == ()
+    question.setTextValue(" B.  Reader ")
+    question.accept()
+    wait(lambda: dock.session.corrections.state.extent is not None)
+    assert dock.session.corrections.state.extent.reader == "B. Reader"
+    assert preferences.reader_name() == "B. Reader"
+
+
+def test_a_refused_name_is_not_asked_for_again(
+    dock: MeasurementsDock, qtbot: Any, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    monkeypatch.setattr(reader_name, "parent_window", lambda: window)
+    dock.caliper.dragged.emit(EXTENT)
+    window.findChild(QInputDialog).reject()
+    dock.caliper.dragged.emit(EXTENT)
+    wait(lambda: len(dock.session.corrections.log) == 2)
+    assert dock.session.corrections.state.extent.reader == ""
+
+
+def test_what_could_not_be_saved_is_tried_again(
+    dock: MeasurementsDock, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> Any:
+        def function(work: Any) -> None:
+            raise OSError("disk full")
+
+        return function
+
+    with monkeypatch.context() as patch:
+        patch.setattr(jobs, "measure", full)
+        dock.slider.setValue(80)
+        wait(lambda: "disk full" in dock.status.text())
+    assert not dock.live.is_saved
+    dock.caliper.dragged.emit(EXTENT)  # the next thing that somebody does
+    wait(lambda: dock.live.is_saved)
+    record = load_result(dock.session.result.path).record
+    assert record["settings"]["threshold"] == 0.8
+    assert record["regions"]["manual_longest_feret_mm"] == 2.5
+
+
+def test_the_ellipse_follows_the_numbers(dock: MeasurementsDock, wait: Wait) -> None:
+    wait(lambda: dock.axis_button.isEnabled())
+    dock.axis_button.click()
+    session = dock.session
+    words = [text for text in session.layer("ellipse").features["length"] if text]
+    major = session.result.record["regions"]["slide_major_axis_mm"]
+    assert words == [f"challenge major axis {length_mm(major)}"]
+    centre, along, _ = axes_world(dock.live.ellipse, session.slide.mpp)
+    outline = session.layer("ellipse").data[0]
+    assert np.allclose(outline.mean(axis=0), centre)
+    assert np.hypot(*along) * 2 / 1e3 == pytest.approx(major)
+    # 200 × 50 map px of 4 µm, lying: pixel centres from 50 to 250 by 100 to 150.
+    half_px = np.array([session.slide.mpp.y, session.slide.mpp.x]) / 2
+    assert np.allclose(centre, np.array([125, 150]) * 4.0 - half_px)
+    assert abs(along[0]) < 1e-6 * abs(along[1])
+    erase_all(dock)
+    wait(lambda: session.layer("ellipse") is None)
 
 
 def test_a_note_without_a_result_is_one_line(qtbot: Any) -> None:

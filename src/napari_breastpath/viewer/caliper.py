@@ -32,8 +32,11 @@ from napari_breastpath.viewer.caliper_drawing import (
     Points,
     Shape,
     drawing,
+    extent_colour,
     nearest_end,
     plate,
+    refill,
+    same,
     unit_across,
     with_ticks,
 )
@@ -164,6 +167,11 @@ class Caliper:
         if layer is not None:
             self._session.viewer.layers.remove(layer)
 
+    def plates(self) -> list[Points]:
+        """Return the corners of the plates that are drawn, (y, x) in world µm."""
+        shapes = drawing(self._extents, self._pixel_um)
+        return [shape.points for shape in shapes if shape.text]
+
     # ------------------------------------------------------------------ drawing
     def _draw(self, extents: tuple[Extent, ...], result: Result) -> None:
         if not extents:
@@ -206,7 +214,7 @@ class Caliper:
             layer.data = [shape.points for shape in shapes]
             layer.edge_width = [shape.width for shape in shapes]
         else:
-            _refill(layer, shapes)
+            refill(layer, shapes)
         self._kinds = kinds
         layer.features = {
             "length": [shape.text for shape in shapes],
@@ -286,34 +294,3 @@ class Caliper:
 
 def _with_handles(extents: tuple[Extent, ...], may_drag: bool) -> tuple[Extent, ...]:
     return (*extents[:-1], *(replace(last, has_handles=may_drag) for last in extents[-1:]))
-
-
-def same(before: tuple[Extent, ...], after: tuple[Extent, ...]) -> bool:
-    """Tell whether two drawings are the same."""
-    return len(before) == len(after) and all(
-        np.array_equal(a.ends, b.ends) and replace(a, ends=b.ends) == b
-        for a, b in zip(before, after, strict=True)
-    )
-
-
-def extent_colour(shape: Shape, extents: tuple[Extent, ...]) -> str:
-    """Return the colour of a plate's text: its extent's."""
-    return next((extent.colour for extent in extents if extent.text == shape.text), LIGHT)
-
-
-def _refill(layer: Shapes, shapes: list[Shape]) -> None:
-    layer.data = []
-    layer.add(
-        [shape.points for shape in shapes],
-        shape_type=[shape.kind for shape in shapes],
-        edge_width=[shape.width for shape in shapes],
-        edge_color=[shape.edge for shape in shapes],
-        face_color=[shape.face for shape in shapes],
-    )
-    layer.features = {"length": [""] * len(shapes), "colour": [LIGHT] * len(shapes)}
-    layer.text = {
-        "string": "{length}",
-        "size": TEXT_PT,
-        "color": {"feature": "colour"},
-        "anchor": "center",
-    }

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from napari.layers import Shapes
 
 Points: TypeAlias = NDArray[np.float64]
 Kind: TypeAlias = Literal["line", "rectangle", "ellipse"]
@@ -110,3 +113,38 @@ def nearest_end(extent: Extent, place: Points, within_um: float) -> int | None:
     distances = np.hypot(*(extent.ends - place).T)
     nearest = int(distances.argmin())
     return nearest if distances[nearest] <= within_um else None
+
+
+def same(before: tuple[Extent, ...], after: tuple[Extent, ...]) -> bool:
+    """Tell whether two drawings are the same."""
+    return len(before) == len(after) and all(
+        np.array_equal(a.ends, b.ends) and replace(a, ends=b.ends) == b
+        for a, b in zip(before, after, strict=True)
+    )
+
+
+def extent_colour(shape: Shape, extents: tuple[Extent, ...]) -> str:
+    """Return the colour of a plate's text: its extent's."""
+    return next((extent.colour for extent in extents if extent.text == shape.text), LIGHT)
+
+
+def refill(layer: Shapes, shapes: list[Shape], colour: str = LIGHT) -> None:
+    """Draw these shapes with their texts in a layer, and nothing else."""
+    layer.data = []
+    layer.add(
+        [shape.points for shape in shapes],
+        shape_type=[shape.kind for shape in shapes],
+        edge_width=[shape.width for shape in shapes],
+        edge_color=[shape.edge for shape in shapes],
+        face_color=[shape.face for shape in shapes],
+    )
+    layer.features = {
+        "length": [shape.text for shape in shapes],
+        "colour": [colour] * len(shapes),
+    }
+    layer.text = {
+        "string": "{length}",
+        "size": TEXT_PT,
+        "color": {"feature": "colour"},
+        "anchor": "center",
+    }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from napari_breastpath.viewer import commands
+from napari_breastpath.viewer import commands, hand_commands
 from napari_breastpath.viewer.edit_commands import EDIT_KEYS, UNDO_KEYS
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ KEYS: dict[str, Callable[..., Any]] = {
     "F7": commands.zoom_40,
     "F8": commands.ruler,
     "F9": commands.area,
+    "Shift+O": hand_commands.toggle_ellipse,
     **EDIT_KEYS,
 }
 

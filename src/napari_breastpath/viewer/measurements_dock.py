@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +15,9 @@ from napari_breastpath.results import Result
 from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.caliper import Caliper
 from napari_breastpath.viewer.closing import ClosingGuard
+from napari_breastpath.viewer.ellipse import NOT_YET, MomentAxis
 from napari_breastpath.viewer.exchange_bar import ExchangeBar, shown_result
+from napari_breastpath.viewer.figure_form import FigureForm, set_text
 from napari_breastpath.viewer.figures import Figures, undamaged
 from napari_breastpath.viewer.form import (
     DOCK_WIDTH_PX,
@@ -31,12 +32,14 @@ from napari_breastpath.viewer.form import (
 )
 from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.listening import listen
-from napari_breastpath.viewer.live_numbers import MEASURING, LiveNumbers
+from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.noting import lock_reason
 from napari_breastpath.viewer.noting import note as write_note
+from napari_breastpath.viewer.reader_name import with_reader
 from napari_breastpath.viewer.region_table import RegionTable
 from napari_breastpath.viewer.review_bar import ReviewBar
 from napari_breastpath.viewer.runner import Runner
+from napari_breastpath.viewer.saver import MEASURING
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tour import Tour
 from napari_breastpath.viewer.tour_bar import TourBar
@@ -50,6 +53,7 @@ TIPS = {
     "threshold": "A pixel belongs to the mask when its probability is strictly greater.",
     "slider": "A pixel belongs to the mask when its probability is strictly greater.",
     "specimen": "A lymph node gets a nodal category (ITC, micro, macro) from the longest extent.",
+    "axis_button": "Show the ellipse of the longest moment axis: the challenge's length [Shift+O]",
     "reset_button": "Take the manual extent back; the journal keeps it",
 }
 
@@ -74,10 +78,11 @@ class MeasurementsDock(QWidget):
         self._build()
         self._connect()
         self.show_result(self.session.result)
+        self._show_axis()
 
     # ------------------------------------------------------------------ what it looks like
     def _build(self) -> None:
-        self.figures = compact_form()
+        self.figures = FigureForm()
         self.warnings, self.status = note(), note()
         self.doubt = note()
         for line in (self.warnings, self.doubt):
@@ -90,6 +95,8 @@ class MeasurementsDock(QWidget):
         self.table, self.tour = RegionTable(), TourBar(self.session)
         self.longest_button = QPushButton("Go to longest extent")
         self.reset_button = QPushButton("Back to automatic")
+        self.axis, self.axis_button = MomentAxis.of(self.session), QPushButton("Axis")
+        self.axis_button.setCheckable(True)
         self.review = ReviewBar(self.session, self.say)
         self.exchange = ExchangeBar(self.session, self.runner, self.say)
         self._lay_out()
@@ -104,10 +111,10 @@ class MeasurementsDock(QWidget):
         layout = QVBoxLayout(inner)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(self.figures)
+        layout.addWidget(self.figures)
         layout.addWidget(self.doubt)
         layout.addWidget(self.warnings)
-        layout.addLayout(beside(self.longest_button, self.reset_button))
+        layout.addLayout(beside(self.longest_button, self.axis_button, self.reset_button))
         choices = compact_form()
         choices.addRow("Specimen", self.specimen)
         choices.addRow("Threshold", beside(self.slider, self.threshold))
@@ -125,6 +132,7 @@ class MeasurementsDock(QWidget):
             lambda _: self.live.want(specimen=self.specimen.currentData())
         )
         self.longest_button.clicked.connect(self.go_to_longest)
+        self.axis_button.clicked.connect(self._on_axis)
         self.reset_button.clicked.connect(lambda: self._write("extent_reset"))
         self.table.chosen.connect(self.go_to)
         self.runner.changed.connect(self._on_runner)
@@ -136,6 +144,7 @@ class MeasurementsDock(QWidget):
         listen(self, self.live.failed, self.complain)
         listen(self, self.live.advised, self._show_doubt)
         listen(self, self.caliper.dragged, self._on_dragged)
+        listen(self, self.axis.changed, self._show_axis)
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Qt's hook: now there is a window to watch."""
@@ -167,16 +176,16 @@ class MeasurementsDock(QWidget):
 
     def _show_figures(self, figures: Figures | None, again: bool) -> None:
         self.table.show_regions(figures.regions if figures else None, again)
-        self._fill(wording.headline(figures.record) if figures else [])
+        self.figures.show_figures(wording.headline(figures.record) if figures else [])
         lines = wording.warning_lines(figures.record) if figures else []
-        self.warnings.setText("\n".join(f"⚠ {line}" for line in lines))
+        set_text(self.warnings, "\n".join(f"⚠ {line}" for line in lines))
         self.warnings.setVisible(bool(lines))
         by_hand = figures is not None and "manual_longest_feret_mm" in figures.summary
         self.reset_button.setVisible(by_hand)
 
     def _show_doubt(self, _: object = None) -> None:
         """Say what the category hangs on; older advice is not shown with newer numbers."""
-        self.doubt.setText(f"⚠ {self.live.warning}")
+        set_text(self.doubt, f"⚠ {self.live.warning}")
         self.doubt.setVisible(bool(self.live.warning))
 
     def _show_caliper(self, result: Result | None, figures: Figures | None) -> None:
@@ -190,14 +199,6 @@ class MeasurementsDock(QWidget):
     def _lock(self) -> str:
         """Why nothing may be changed, "" where it may."""
         return lock_reason(self.session)
-
-    def _fill(self, figures: Sequence[tuple[str, str]]) -> None:
-        while self.figures.rowCount():
-            self.figures.removeRow(0)
-        for row, (name, value) in enumerate(figures):
-            figure, dot, rest = value.partition(" · ")
-            first = f'<b style="font-size: 13pt">{figure}</b>{dot}{rest}'
-            self.figures.addRow(name, note(first if row == 0 else value))
 
     def _show_choices(self, result: Result | None) -> None:
         """Show a result's threshold and specimen, without measuring again."""
@@ -261,8 +262,18 @@ class MeasurementsDock(QWidget):
         else:
             self._show_again(result)
 
+    def _on_axis(self) -> None:
+        self.axis.toggle()
+        self._show_axis()
+
+    def _show_axis(self, _: object = None) -> None:
+        """Let the button say whether the ellipse is drawn, and whether it can be."""
+        self.axis_button.setChecked(self.axis.is_on)
+        self.axis_button.setEnabled(self.axis.ellipse is not None)
+        self.axis_button.setToolTip(TIPS["axis_button"] if self.axis.ellipse else NOT_YET)
+
     def _on_dragged(self, detail: dict[str, Any]) -> None:
-        self._write("extent", detail)
+        with_reader(self.session, lambda _: self._write("extent", detail))
 
     def _write(self, action: str, detail: dict[str, Any] | None = None) -> None:
         write_note(self.session, action, detail, self._on_unwritten)

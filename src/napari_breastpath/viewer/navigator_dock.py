@@ -15,6 +15,7 @@ from napari_breastpath.viewer.form import beside, choice, note, select
 from napari_breastpath.viewer.ground import visited_rgba
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.map_view import MapView
+from napari_breastpath.viewer.noting import review_lock
 from napari_breastpath.viewer.pen import HINTS, Pen
 from napari_breastpath.viewer.ruler_shapes import AREA, RULER
 from napari_breastpath.viewer.rulers import Rulers
@@ -66,6 +67,7 @@ class NavigatorDock(QWidget):
         self._build()
         self._connect()
         self._on_ground(self.tracker)
+        self._on_lock()
 
     # ------------------------------------------------------------------ what it looks like
     def _build(self) -> None:
@@ -129,6 +131,9 @@ class NavigatorDock(QWidget):
             button.clicked.connect(lambda on, kind=kind: self._draw(kind if on else ""))
         self.delete.clicked.connect(self.rulers.delete_selected)
         self.picture.clicked.connect(lambda: choose_picture(self._viewer, self.say))
+        self._tips = {w: w.toolTip() for w in (self.ruler, self.area, self.delete)}
+        listen(self, self.session.edited, self._on_lock)
+        listen(self, self.session.result_changed, self._on_lock)
         listen(self, self.pen.changed, self._on_pen)
         listen(self, self.rulers.failed, self.complain)
         listen(self, self.tracker.moved, self._on_moved)
@@ -175,6 +180,15 @@ class NavigatorDock(QWidget):
         self.say(line, error=True)
 
     # ------------------------------------------------------------------ measuring
+    def _on_lock(self, _: object = None) -> None:
+        """Let nothing be drawn or removed while the result is reviewed."""
+        lock = review_lock(self.session)
+        if lock and self.pen.kind:
+            self.pen.take("")
+        for button, tip in self._tips.items():
+            button.setEnabled(not lock)
+            button.setToolTip(lock or tip)
+
     @property
     def _tools(self) -> dict[str, QPushButton]:
         return {RULER: self.ruler, AREA: self.area}

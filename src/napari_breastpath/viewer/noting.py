@@ -54,11 +54,13 @@ def _tell(session: Session, corrections: Corrections, entry: Entry) -> None:
 
 def lock_reason(session: Session) -> str:
     """Return why nothing may be changed: it is reviewed, or cannot be written to; "" if it may."""
-    corrections = session.corrections
-    if corrections is None:
-        return str(session.locked or "")
-    signed = corrections.state.reviewed
-    return "" if signed is None else f"{reviewed_text(session)}: reopen it to change it"
+    return review_lock(session) or ("" if session.corrections else str(session.locked or ""))
+
+
+def review_lock(session: Session) -> str:
+    """Return that a review locks the shown result, "" where none does."""
+    signed = reviewed_text(session)
+    return f"{signed}: reopen it to change it" if signed else ""
 
 
 def reviewed_text(session: Session) -> str:

@@ -35,6 +35,7 @@ ROLES = (
     "reader A",
     "reader B",
     "tissue",
+    "ellipse",
     "caliper",
     "regions",
     "labels of rulers",

@@ -70,9 +70,16 @@ class RegionModel(QAbstractTableModel):
         self.regions = pd.DataFrame()
 
     def show(self, regions: pd.DataFrame | None) -> None:
-        """Show regions; none for None."""
+        """Show regions; none for None. As many as before only change their cells."""
+        shown = with_remarks(regions) if regions is not None else pd.DataFrame()
+        if shown.equals(self.regions):
+            return
+        if len(shown) and len(shown) == len(self.regions):
+            self.regions = shown
+            self.dataChanged.emit(self.index(0, 0), self.index(len(shown) - 1, len(COLUMNS) - 1))
+            return
         self.beginResetModel()
-        self.regions = with_remarks(regions) if regions is not None else pd.DataFrame()
+        self.regions = shown
         self.endResetModel()
 
     def rowCount(self, parent: QModelIndex = ROOT) -> int:

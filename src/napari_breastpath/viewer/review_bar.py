@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QInputDialog, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from napari_breastpath.viewer import preferences
+from napari_breastpath.viewer import reviewing
 from napari_breastpath.viewer.form import note as label
 from napari_breastpath.viewer.listening import listen
-from napari_breastpath.viewer.noting import note, reviewed_text
+from napari_breastpath.viewer.noting import reviewed_text
 
 if TYPE_CHECKING:
     from napari_breastpath.viewer.exchange_bar import Say
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 REVIEWED, REOPEN = "Reviewed", "Reopen…"
 SIGN_TIP = "Sign these numbers with your name and lock them: nothing can be changed by mistake"
 REOPEN_TIP = "Let threshold, mask and measurements be changed again; the journal keeps who did"
-NAME_QUESTION = "Your name, for the journal and the review (File ▸ Preferences keeps it):"
-REOPEN_QUESTION = "{}. Open it again for changes? The journal keeps that you did."
-NO_NAME = "A review needs a name: give yours, or set it in File ▸ Preferences ▸ Breast pathology."
 
 
 class ReviewBar(QWidget):
@@ -57,32 +54,5 @@ class ReviewBar(QWidget):
 
     def press(self) -> None:
         """Sign the result, or open it again."""
-        if not reviewed_text(self.session):
-            self._sign()
-        elif self._may_reopen():
-            self._note("reopen")
-
-    def _sign(self) -> None:
-        name = preferences.reader_name() or self.ask_name()
-        corrections = self.session.corrections
-        if not name or corrections is None:
-            self._say(NO_NAME, error=True)
-            return
-        corrections.reader = name
-        self._note("review")
-
-    def _note(self, action: str) -> None:
-        note(self.session, action, failed=lambda line: self._say(line, error=True))
-
-    def ask_name(self) -> str:
-        """Ask for the reader's name and keep it in Preferences; "" when none is given."""
-        name, _ = QInputDialog.getText(self, "Breast pathology", NAME_QUESTION)
-        name = " ".join(name.split())
-        if name:
-            preferences.set_reader_name(name)
-        return name
-
-    def _may_reopen(self) -> bool:
-        question = REOPEN_QUESTION.format(reviewed_text(self.session))
-        answer = QMessageBox.question(self, "Breast pathology", question)
-        return answer == QMessageBox.StandardButton.Yes
+        act = reviewing.reopen if reviewed_text(self.session) else reviewing.sign
+        act(self.session, lambda line: self._say(line, error=True))

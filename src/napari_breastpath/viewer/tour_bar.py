@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_breastpath.viewer.figure_form import set_text
 from napari_breastpath.viewer.form import choice
 from napari_breastpath.viewer.form import note as label
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.tour import EFFECT, LENGTH, Tour
+from napari_breastpath.viewer.tracker import Tracker
+from napari_breastpath.viewer.wording import seen_text
 
 if TYPE_CHECKING:
     from napari_breastpath.viewer.session import Session
@@ -36,7 +39,8 @@ class TourBar(QWidget):
         super().__init__(parent)
         self.session, self.tour = session, Tour.of(session)
         self.before, self.after = QPushButton("◀"), QPushButton("▶  Next region")
-        self.order, self.why = choice(ORDERS), label()
+        self.order, self.why, self.seen = choice(ORDERS), label(), label()
+        self.tracker = Tracker.of(session)
         self._lay_out()
         self.before.clicked.connect(lambda: self.tour.step(-1))
         self.after.clicked.connect(lambda: self.tour.step(1))
@@ -44,7 +48,10 @@ class TourBar(QWidget):
         for signal in (session.numbers, session.result_changed, LiveNumbers.of(session).advised):
             listen(self, signal, self.show_state)
         listen(self, self.tour.moved, self.show_state)
+        for signal in (self.tracker.seen, self.tracker.ground_changed):
+            listen(self, signal, self.show_seen)
         self.show_state()
+        self.show_seen()
 
     def _lay_out(self) -> None:
         column, row = QVBoxLayout(self), QHBoxLayout()
@@ -56,6 +63,7 @@ class TourBar(QWidget):
             row.addWidget(getattr(self, name), stretch=int(name != "before"))
         column.addLayout(row)
         column.addWidget(self.why)
+        column.addWidget(self.seen)
 
     def _on_order(self, _: int) -> None:
         self.tour.order = self.order.currentData()
@@ -69,5 +77,12 @@ class TourBar(QWidget):
         is_here = here in ids
         place = f"Region {here} ({ids.index(here) + 1} of {len(ids)})" if is_here else ""
         why = self.tour.why(here) if is_here else ""
-        self.why.setText(f"{place}: {why}" if why else place)
+        set_text(self.why, f"{place}: {why}" if why else place)
         self.why.setVisible(bool(place))
+
+    def show_seen(self, _: Any = None) -> None:
+        """Say how much of the tissue was looked at, and how closely."""
+        share = self.session.visited_share
+        text = f"{seen_text(share)} {self.tracker.objective:g}× or more"
+        set_text(self.seen, "" if share is None else text)
+        self.seen.setVisible(share is not None)
