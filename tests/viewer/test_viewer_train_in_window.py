@@ -62,10 +62,10 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_job, "make_plan", planned)
 
 
-def start(dock: TrainDock, epochs: int) -> None:
+def start(dock: TrainDock, epochs: int, tiles: int = 32) -> None:
     dock.base.setCurrentIndex(dock.base.findData("old"))
     dock.epochs.setValue(epochs)
-    dock.tiles.setValue(32)
+    dock.tiles.setValue(tiles)
     dock.rate.setValue(0.005)
     dock.start_button.click()
 
@@ -133,7 +133,7 @@ def test_thrown_away_leaves_nothing_but_the_corrections(
     _, dock = viewer.window.add_plugin_dock_widget("napari-breastpath", "Train")
     dock.add_all(results[0].parent)
     dock.table.item(0, HELD).setCheckState(Qt.CheckState.Checked)
-    start(dock, 1)
+    start(dock, 1, 8)
     qtbot.waitUntil(lambda: dock.runner.idle, timeout=180_000)
     dock.show_maps.click()
     answer = QMessageBox.StandardButton.Yes

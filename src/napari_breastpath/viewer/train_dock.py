@@ -263,9 +263,13 @@ class TrainDock(TrainPanel):
             return
         folder = self.outcome_at_hand.plan.folder
         self._forget_outcome()
-        shutil.rmtree(folder, ignore_errors=True)
         self._on_runner()
-        self.say("The new model is thrown away. Your corrections are as they were.")
+        try:
+            shutil.rmtree(folder)
+        except OSError as error:
+            self.complain(f"{folder}: cannot all be deleted ({error.strerror}); delete it by hand")
+        else:
+            self.say("The new model is thrown away. Your corrections are as they were.")
 
     def _may_throw_away(self) -> bool:
         answer = QMessageBox.question(self, "Throw away", THROW)
