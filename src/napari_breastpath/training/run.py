@@ -117,9 +117,7 @@ def train(
 def _train(config: Config, folder: Path, only: int | None, order: Order) -> Trained:
     runfolder.write_environment(folder, choose_device(order.device).name)
     order.progress(TrainingProgress("images", 0, 1))
-    samples = read_samples(config)
-    tiles = find_tiles(samples, config)
-    folds = make_folds(samples, _kinds(len(samples), tiles), config)
+    samples, tiles, folds = parted(config)
     runfolder.write_table(folder / runfolder.SPLIT, _split_rows(folds))
     try:
         for one in folds:
@@ -128,6 +126,13 @@ def _train(config: Config, folder: Path, only: int | None, order: Order) -> Trai
     except Stopped:
         return Trained(folder, None, _finished(folder, folds), stopped=True)
     return _finish(config, folder, folds)
+
+
+def parted(config: Config) -> tuple[list[Sample], Tiles, list[Fold]]:
+    """Return a config's images, their tiles and its folds: the same whenever it is asked."""
+    samples = read_samples(config)
+    tiles = find_tiles(samples, config)
+    return samples, tiles, make_folds(samples, _kinds(len(samples), tiles), config)
 
 
 def _kinds(count: int, tiles: Tiles) -> list[int]:
