@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from by_turns import options, seconds
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -70,13 +69,6 @@ def synthetic_heat(side: int, seed: int) -> NDArray[np.uint8]:
     return heat
 
 
-def milliseconds(work: Callable[[], object]) -> float:
-    """Return the wall time of one call."""
-    begin = time.perf_counter()
-    work()
-    return 1e3 * (time.perf_counter() - begin)
-
-
 def strokes(hands: Corrections, length_px: float, repeats: int) -> list[float]:
     """Return the times of strokes along random lines; a dab is a disc of that diameter."""
     rng, side = np.random.default_rng(1), hands.result.lattice.height
@@ -89,14 +81,14 @@ def strokes(hands: Corrections, length_px: float, repeats: int) -> list[float]:
         points = start + np.linspace(0, step, 50)[:, None] * [np.sin(angle), np.cos(angle)]
         change = paint(hands, [tuple(point) for point in points], radius_um, 1)
         assert change is not None
-        times.append(milliseconds(lambda change=change: hands.apply(change, "brush")))
+        times.append(1e3 * seconds(lambda change=change: hands.apply(change, "brush")))
     return times
 
 
 def naive(result: Result) -> float:
     """Return the time to write level 0 of the whole mask, and its pyramid, once."""
     mask = np.asarray(result.map.label("mask").levels[0][:])
-    return milliseconds(lambda: result.map.label("mask").write(0, 0, mask))
+    return 1e3 * seconds(lambda: result.map.label("mask").write(0, 0, mask))
 
 
 def main() -> None:
@@ -104,9 +96,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--side", type=int, default=12_000)
     parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--quick", action="store_true", help="a small map, few strokes")
-    options = parser.parse_args()
-    side, repeats = (4500, 5) if options.quick else (options.side, options.repeats)
+    chosen = options(parser, side=4500, repeats=5)
+    side, repeats = chosen.side, chosen.repeats
     with tempfile.TemporaryDirectory() as folder:
         result = synthetic_result(Path(folder) / "r", side)
         hands = Corrections.open(result)
@@ -117,7 +108,7 @@ def main() -> None:
             median, slow = np.percentile(times, (50, 95))
             line = f"{name} of {length} map px: median {median:.0f} ms, 95 % {slow:.0f} ms"
             print(f"{line}, 1/{whole / median:.0f} of that")
-        back = [milliseconds(hands.undo) for _ in range(repeats)]
+        back = [1e3 * seconds(hands.undo) for _ in range(repeats)]
         print(f"undo of a stroke: median {np.median(back):.0f} ms")
 
 

@@ -12,11 +12,11 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from by_turns import by_turns, options
 from torch.utils.flop_counter import FlopCounterMode
 from whole_run import TILE, winner_like_model
 
@@ -33,7 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
+    arguments = options(parser, rounds=2)
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         model = winner_like_model(Path(folder) / "model", 1.0)
@@ -80,18 +80,6 @@ def matrix_product() -> Callable[[], object]:
     """Return a large float32 matrix product."""
     a, b = torch.rand(SIDE, SIDE), torch.rand(SIDE, SIDE)
     return lambda: a @ b
-
-
-def by_turns(functions: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Return the seconds of every function in every round, after one warm-up."""
-    seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for turn in range(rounds + 1):
-        for name, function in functions.items():
-            started = time.perf_counter()
-            function()
-            if turn:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
 
 
 def report(seconds: dict[str, list[float]], flops: int) -> None:

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from by_turns import options
 
 from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.core.geometry import Lattice, PixelSize
@@ -131,7 +132,7 @@ def main() -> None:
     parser.add_argument("--corners", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--to", choices=("geojson", "geojson.gz"), default="geojson")
-    args = parser.parse_args()
+    args = options(parser, objects=20_000, rounds=1)
     with tempfile.TemporaryDirectory() as temporary:
         folder, out = Path(temporary) / "drawn.breastpath", Path(temporary) / "objects.geojson"
         fill(folder, args.objects, args.corners)

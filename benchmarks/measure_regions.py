@@ -14,12 +14,12 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from by_turns import by_turns, options, seconds
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.measure import label, regionprops_table
@@ -86,13 +86,6 @@ def stored_result(folder: Path, heat: NDArray[np.uint8]) -> Result:
     return result
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the wall time of one call."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
 def traced_bytes(work: Callable[[], object]) -> int:
     """Return the peak of what one call allocates."""
     tracemalloc.start()
@@ -107,13 +100,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--megapixels", type=float, default=30)
     parser.add_argument("--repeats", type=int, default=3)
-    options = parser.parse_args()
-    heat = synthetic_map(options.megapixels)
+    chosen = options(parser, megapixels=4, repeats=1)
+    heat = synthetic_map(chosen.megapixels)
     mask = heat > 127
     ours = lambda: find_regions(mask, 2.0, heat)  # noqa: E731
     theirs = lambda: regionprops_table(label(mask), heat, properties=PROPERTIES)  # noqa: E731
-    times = [(seconds(ours), seconds(theirs)) for _ in range(options.repeats)]
-    mine, other = (statistics.median(column) for column in zip(*times, strict=True))
+    times = by_turns({"ours": ours, "theirs": theirs}, chosen.repeats, warm_up=0)
+    mine, other = map(statistics.median, times.values())
     print(f"map {mask.shape}, {mask.mean():.0%} tumour, {len(ours().table)} regions")
     print(f"find_regions          {mine:8.2f} s")
     print(f"label + regionprops   {other:8.2f} s   {other / mine:.1f} times as long")

@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from by_turns import options
 from gigapixel import write_slide
 
 MIB = 2**20
@@ -83,7 +84,7 @@ def main() -> None:
     parser.add_argument("--small", type=int, default=20_000, help="side in px, 0.25 µm/px")
     parser.add_argument("--large", type=int, default=100_000)
     parser.add_argument("--model", default="tumour-demo")
-    arguments = parser.parse_args()
+    arguments = options(parser, small=4000, large=12_000)
     peaks = [run(side, arguments.model) for side in (arguments.small, arguments.large)]
     print(f"inference: {peaks[1] / peaks[0]:.2f}x the peak of the small slide, frameworks included")
 

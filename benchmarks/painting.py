@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from by_turns import options, seconds
 from qtpy.QtWidgets import QApplication
 
 from napari_breastpath.results import Result, create_result
@@ -78,9 +79,7 @@ def fill(result: Result) -> None:
 
 def timed_ms(act: Callable[[], Any]) -> float:
     """Return how long a call takes."""
-    start = time.perf_counter()
-    act()
-    return (time.perf_counter() - start) * 1000
+    return 1e3 * seconds(act)
 
 
 def ours(session: Session, dabs: int) -> dict[str, list[float]]:
@@ -145,10 +144,11 @@ def show(name: str, times: list[float]) -> None:
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a 3k × 3k map and few dabs")
+    parser.add_argument("--edge", type=int, default=12_000, help="side of the map in px")
+    parser.add_argument("--dabs", type=int, default=200)
     parser.add_argument("--window", action="store_true", help="in a real window")
-    chosen = parser.parse_args()
-    edge, dabs = (3000, 50) if chosen.quick else (12000, 200)
+    chosen = options(parser, edge=3000, dabs=50)
+    edge, dabs = chosen.edge, chosen.dabs
     application = QApplication.instance() or QApplication([])
     with tempfile.TemporaryDirectory() as folder:
         result = make(Path(folder), edge)

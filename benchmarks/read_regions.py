@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import openslide
 import tifffile
+from by_turns import by_turns, options
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -54,7 +54,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--overlap", type=float, default=0.0, help="shared part of regions, 0 to 1")
     parser.add_argument("--mpp", type=float, nargs="+", default=[0.5, 3.5])
-    return parser.parse_args()
+    return options(parser, size=6144)
 
 
 def write_slide(path: Path, size: int, tile: int, mpp: float) -> None:
@@ -159,17 +159,11 @@ def compare(
     what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 3
 ) -> None:
     """Time both alternately after one warm-up and print the medians."""
-    seconds: dict[Callable[[], object], list[float]] = {ours: [], theirs: []}
-    for turn in range(rounds + 1):
-        for function, times in seconds.items():
-            start = time.perf_counter()
-            function()
-            if turn:
-                times.append(time.perf_counter() - start)
-    ratios = [slow / fast for fast, slow in zip(seconds[ours], seconds[theirs], strict=True)]
+    fast, slow = by_turns({"ours": ours, "theirs": theirs}, rounds).values()
+    ratios = [theirs_s / ours_s for ours_s, theirs_s in zip(fast, slow, strict=True)]
     print(
-        f"{what}: ours {statistics.median(seconds[ours]):.3f} s, "
-        f"OpenSlide {statistics.median(seconds[theirs]):.3f} s, "
+        f"{what}: ours {statistics.median(fast):.3f} s, "
+        f"OpenSlide {statistics.median(slow):.3f} s, "
         f"{statistics.median(ratios):.1f}x faster (rounds: "
         f"{', '.join(f'{ratio:.1f}x' for ratio in ratios)})"
     )

@@ -11,13 +11,12 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
 from types import SimpleNamespace
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from by_turns import options, seconds
 from scipy.ndimage import gaussian_filter
 
 from napari_breastpath.preprocess import StainNormalizer
@@ -46,13 +45,6 @@ def sample(tiles: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     )
 
 
-def seconds(function: Callable[[], object]) -> float:
-    """Return how long one call takes."""
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start
-
-
 def prepared(tiles: npt.NDArray[np.uint8]) -> tuple[StainNormalizer, SimpleNamespace]:
     """Return both normalisers, fitted; theirs bound to our matrices too."""
     ours = StainNormalizer("vahadane").fit(tiles[0]).fit_source(sample(tiles))
@@ -70,7 +62,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tiles", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = options(parser, rounds=1, tiles=8)
     torch.set_num_threads(arguments.threads)
     tiles = tissue_tiles(arguments.tiles)
     batch = torch.from_numpy(tiles)

@@ -9,7 +9,9 @@ import argparse
 import statistics
 import subprocess
 import sys
-import time
+from functools import partial
+
+from by_turns import by_turns, options
 
 COMMANDS = {
     "python": [sys.executable, "-c", "pass"],
@@ -22,13 +24,10 @@ def main() -> None:
     """Start every command by turns and print the medians beyond the bare start."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
-    seconds: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(rounds):
-        for name, command in COMMANDS.items():
-            started = time.perf_counter()
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-            seconds[name].append(time.perf_counter() - started)
+    rounds = options(parser, rounds=3).rounds
+    quietly = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL)
+    starts = {name: partial(quietly, command) for name, command in COMMANDS.items()}
+    seconds = by_turns(starts, rounds, warm_up=0)
     bare = statistics.median(seconds["python"])
     print(f"bare Python: {bare * 1e3:.0f} ms")
     for name in list(COMMANDS)[1:]:

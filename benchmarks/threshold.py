@@ -18,7 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from measure_regions import PROPERTIES, seconds, stored_result, synthetic_map
+from by_turns import options, seconds
+from measure_regions import PROPERTIES, stored_result, synthetic_map
 from numpy.typing import NDArray
 from skimage.measure import label, regionprops_table
 
@@ -72,9 +73,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--megapixels", type=float, default=30)
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--quick", action="store_true", help="a map of 4 megapixels, once")
-    options = parser.parse_args()
-    heat = synthetic_map(4 if options.quick else options.megapixels)
+    parser.add_argument("--sweep", type=int, default=41, help="thresholds and edits")
+    chosen = options(parser, megapixels=4, repeats=1, sweep=10)
+    heat = synthetic_map(chosen.megapixels)
     with tempfile.TemporaryDirectory() as folder:
         result = stored_result(Path(folder) / "map", heat)
         begin = time.perf_counter()
@@ -85,7 +86,7 @@ def main() -> None:
         count = len(live.at(0.5).regions)
         print(f"map {heat.shape}, {heat.size / MB:.0f} megapixels, {count} regions at 0.5")
         print(f"prepare                {took:.2f} s the first time, {again:.2f} s again")
-        report(live, heat, 10 if options.quick else 41, 1 if options.quick else options.repeats)
+        report(live, heat, chosen.sweep, chosen.repeats)
 
 
 if __name__ == "__main__":

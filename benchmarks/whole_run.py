@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import openslide
 import torch
+from by_turns import options
 from gigapixel import write_slide
 from numpy.typing import NDArray
 from openslide.deepzoom import DeepZoomGenerator
@@ -74,7 +75,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=16_000)
     parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
     parser.add_argument("--rounds", type=int, default=3)
-    return parser.parse_args()
+    return options(parser, width=5000, height=4000, rounds=1)
 
 
 def winner_like_model(folder: Path, mpp: float) -> Path:

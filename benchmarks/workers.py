@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from by_turns import options
 from distributed import LocalCluster
 
 from napari_breastpath.analyses import Request
@@ -28,7 +29,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--slides", type=int, default=8)
     parser.add_argument("--rounds", type=int, default=3)
-    arguments = parser.parse_args()
+    arguments = options(parser, slides=2, rounds=1)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slides = [copied(folder, k) for k in range(arguments.slides)]
