@@ -16,7 +16,7 @@ import foreign_models as make
 from hosts import Host, serving
 from napari_breastpath.cli import main
 from napari_breastpath.core.errors import BreastPathError, ModelError, UsageError
-from napari_breastpath.models import is_trusted, list_models, load_model, verify_model
+from napari_breastpath.models import ModelBundle, is_trusted, list_models, load_model, verify_model
 from napari_breastpath.models.download import Unreachable
 from napari_breastpath.models.foreign.networks import published_network
 from napari_breastpath.models.foreign.sources import REGISTRY, Hosts, zoo_offers
@@ -207,6 +207,27 @@ def test_folders_and_zips_are_installed(tmp_path: Path, models: Path) -> None:
         install_local(folder.parent / "linked")
     with pytest.raises(ModelError, match="lacks"):
         install_local(folder.parent / "other")
+
+
+def test_an_install_that_fails_leaves_nothing(
+    own_bundle: ModelBundle, host: Host, tmp_path: Path, models: Path
+) -> None:
+    (own_bundle.folder / "model.safetensors").write_bytes(b"other weights")
+    with pytest.raises(ModelError, match="SHA-256 differs"):
+        install_local(own_bundle.folder)
+    with pytest.raises(ModelError, match=f"lacks {PCAM}.pth"):
+        install_fetched(PCAM, tmp_path)
+    with pytest.raises(UsageError, match="has no weights"):
+        install_offer(NAME, weights="../evil.pt")
+    assert list(models.glob("*")) == []
+
+
+def test_what_an_earlier_attempt_left_is_not_installed(host: Host, models: Path) -> None:
+    left = models / f".{NAME}.installing" / "model.pt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"of something else")
+    install_offer(NAME)
+    assert not (models / NAME / "model.pt").exists()
 
 
 def test_the_command_line_installs_shows_and_trusts(

@@ -18,8 +18,10 @@ import pytest
 import torch
 
 import foreign_models as make
+from napari_breastpath.cli import main
 from napari_breastpath.core.errors import ModelError
 from napari_breastpath.models import (
+    Architecture,
     ModelBundle,
     build_network,
     is_trusted,
@@ -28,6 +30,8 @@ from napari_breastpath.models import (
 )
 from napari_breastpath.models.archives import unpack
 from napari_breastpath.models.hashing import file_sha256
+from napari_breastpath.models.installing import install_local
+from napari_breastpath.models.networks import empty_network
 from napari_breastpath.models.trust import TRUSTED, trusted_models
 from napari_breastpath.models.unpickling import kind_of_file, read_state_dict
 
@@ -164,6 +168,20 @@ def test_an_architecture_fetches_and_reads_nothing(
         build_network(load_model(own_bundle.folder))
 
 
+@pytest.mark.parametrize("given", [{}, {"weights_backbone": "DEFAULT"}])
+def test_a_network_of_torchvision_downloads_no_backbone(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, Any]
+) -> None:
+    def refuse(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("something is downloaded")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", refuse)
+    name = "lraspp_mobilenet_v3_large"
+    network = empty_network(Architecture("torchvision", name, given), 2, name)
+    assert isinstance(network, torch.nn.Module)
+
+
 def link(name: str) -> zipfile.ZipInfo:
     entry = zipfile.ZipInfo(name)
     entry.external_attr = (stat.S_IFLNK | 0o777) << 16
@@ -216,6 +234,33 @@ def test_a_good_zip_is_unpacked_whole(tmp_path: Path) -> None:
     path = zipped(tmp_path / "model.zip", ("model/config.json", b"{}"), ("model/w.bin", b"abc"))
     unpack(path, tmp_path / "out")
     assert (tmp_path / "out" / "model" / "w.bin").read_bytes() == b"abc"
+
+
+def test_a_damaged_stream_in_a_zip_is_one_line(tmp_path: Path) -> None:
+    path = zipped(tmp_path / "bad.zip", ("model.json", b"abcdefgh" * 100))
+    content = bytearray(path.read_bytes())
+    content[40:44] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be unpacked"):
+        unpack(path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, "{", "[]"])
+def test_a_manifest_that_is_none_is_one_line(own_bundle: ModelBundle, content: str) -> None:
+    (own_bundle.folder / "model.json").write_text(content)
+    with pytest.raises(ModelError, match="JSON"):
+        load_model(own_bundle.folder)
+
+
+def test_a_claim_is_no_source(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = make.zoo_folder(tmp_path / "given" / "claims")
+    make.write_json(folder / "source.json", {"origin": "WSInfer zoo\nSHA-256   0\x1b[2J"})
+    for given in (str(folder), install_local(folder).folder.name):
+        assert main(["models", "trust", given, "--yes"]) == 0
+        (told,) = (x for x in capsys.readouterr().out.splitlines() if x.startswith("source"))
+        assert told.startswith(f"source    {folder}")
+        assert told.isprintable()
 
 
 def test_trust_is_of_a_file_not_of_a_name(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_breastpath.cli.terminal import Reporter, complain
+from napari_breastpath.cli.terminal import Reporter, complain, plain
 from napari_breastpath.core.errors import ModelError, UsageError
 
 if TYPE_CHECKING:
@@ -28,14 +28,16 @@ def _list(args: Namespace) -> int:
     from napari_breastpath.models import list_models
 
     for bundle in list_models():
-        print(_line(bundle))
+        print(plain(_line(bundle)))
     return _list_available(args) if args.available else OK
 
 
 def _line(bundle: ModelBundle) -> str:
     names = ", ".join(c.name for c in bundle.classes)
     foreign = f"  [{bundle.licence}; not run by us]" if bundle.origin else ""
-    return f"{bundle.name} {bundle.version}  {bundle.task}, {bundle.mpp:g} µm/px, {names}{foreign}"
+    calls_itself = "" if bundle.name == bundle.folder.name else f"{bundle.name} "
+    name = f"{bundle.folder.name} {calls_itself}{bundle.version}"
+    return f"{name}  {bundle.task}, {bundle.mpp:g} µm/px, {names}{foreign}"
 
 
 def _list_available(args: Namespace) -> int:
@@ -49,7 +51,7 @@ def _list_available(args: Namespace) -> int:
         complain(error)
         code = FAILED
     for offer in offers:
-        print(f"{offer.name}  {offer.source}, to be installed: {offer.description}")
+        print(plain(f"{offer.name}  {offer.source}, to be installed: {offer.description}"))
     return code
 
 
@@ -57,7 +59,7 @@ def _show(args: Namespace) -> int:
     from napari_breastpath.models import load_model
     from napari_breastpath.models.cards import card_text
 
-    print(card_text(load_model(args.name)))
+    print("\n".join(map(plain, card_text(load_model(args.name)).splitlines())))
     return OK
 
 
@@ -76,7 +78,7 @@ def _install(args: Namespace) -> int:
             bundle = installing.install_offer(args.name, hosts, reporter, args.weights)
     finally:
         reporter.close()
-    print(_line(bundle))
+    print(plain(_line(bundle)))
     if not is_trusted(bundle):
         print(f"holds a program; to let it run: breastpath models trust {bundle.folder.name}")
     return OK
@@ -98,10 +100,10 @@ def _trust(args: Namespace) -> int:
     if not bundle.runs_code:
         print(f"{bundle.name} holds numbers only; it needs no trust")
         return OK
-    print(f"model     {bundle.name} {bundle.version}, {bundle.format}: a program")
-    print(f"source    {source(bundle)}")
+    print(plain(f"model     {bundle.name} {bundle.version}, {bundle.format}: a program"))
+    print(plain(f"source    {source(bundle)}"))
     print(f"SHA-256   {bundle.sha256}")
-    print(f"licence   {bundle.licence}")
+    print(plain(f"licence   {bundle.licence}"))
     if not (args.yes or _agrees()):
         print("not trusted")
         return FAILED

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.progress import Progress
@@ -67,6 +68,17 @@ def millimetres(value: float | None) -> str:
     return "none" if not value else f"{value:.2f} mm"
 
 
+def by_hand(regions: Mapping[str, Any]) -> list[str]:
+    """Return the line of the extent measured by hand, which stands beside the automatic one."""
+    length = regions.get("manual_longest_feret_mm")
+    if length is None:
+        return []
+    category = regions.get("manual_category")
+    words = [f"{length:.2f} mm", *([category] if category else [])]
+    reader = regions.get("manual_reader") or "no name given"
+    return [f"by hand        {', '.join(words)} ({reader}, {str(regions['manual_time'])[:10]})"]
+
+
 def summary(result: Result) -> list[str]:
     """Return the few lines that matter of a finished result."""
     record = result.record
@@ -78,6 +90,7 @@ def summary(result: Result) -> list[str]:
         f"tissue         {record['tissue_area_mm2']:.2f} mm²",
         f"regions        {regions['count']}, {regions['total_area_mm2']:.3f} mm² in all",
         f"longest Feret  {millimetres(regions['longest_feret_mm'])}",
+        *by_hand(regions),
         f"major axis     {millimetres(regions['slide_major_axis_mm'])} (moment axis)",
         f"score          {score['value']:.3f} ({score['name']})",
     ]
@@ -86,6 +99,11 @@ def summary(result: Result) -> list[str]:
     if regions["category"]:
         lines.append(f"category       {regions['category']}")
     return lines + [f"warning        {text}" for text in record["warnings"]]
+
+
+def plain(text: object) -> str:
+    """Return somebody else's words as one line that no terminal obeys."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text))
 
 
 def complain(text: object) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
@@ -12,6 +13,7 @@ from napari_breastpath.core.errors import ModelError
 
 MAX_BYTES = 8 << 30
 MAX_ENTRIES = 100_000
+DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EOFError, OSError)
 # Deflate reaches 1032; what a network's files reach is below 10.
 MAX_RATIO = 200
 SMALL_BYTES = 1 << 20
@@ -42,7 +44,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int = MAX_BYTES) -> None:
             folder.mkdir(parents=True)
             for entry in entries:
                 _extract(opened, entry, folder)
-    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError, OSError) as error:
+    except DAMAGED as error:
         shutil.rmtree(folder, ignore_errors=True)
         cause = f"cannot be unpacked ({error})"
         raise ModelError(archive, cause, "get the file again") from error

@@ -36,7 +36,7 @@ def load_model(name_or_path: str | Path) -> ModelBundle:
     ModelError
         Unknown, incomplete, malformed, changed since it was made, or a pickle.
     """
-    return _checked(_folder_of(name_or_path))
+    return checked_bundle(_folder_of(name_or_path))
 
 
 def list_models() -> tuple[ModelBundle, ...]:
@@ -96,7 +96,14 @@ def _folder_of(name_or_path: str | Path) -> Path:
     raise ModelError(name_or_path, "no such model", f"choose {', '.join(known)} or give a folder")
 
 
-def _checked(folder: Path) -> ModelBundle:
+def checked_bundle(folder: Path) -> ModelBundle:
+    """Return the model in a folder, its hashes compared; it is neither built nor run.
+
+    Raises
+    ------
+    ModelError
+        As `load_model`.
+    """
     bundle = read_bundle(folder)
     if not bundle.weights.is_file():
         raise ModelError(folder, f"lacks {bundle.weights_name}", "get the model again")

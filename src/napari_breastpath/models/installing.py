@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from napari_breastpath.core.errors import ModelError, UsageError
 from napari_breastpath.core.progress import ProgressCallback, ignore_progress
 from napari_breastpath.models.archives import MAX_BYTES, unpack
 from napari_breastpath.models.bundle import MANIFEST, ModelBundle
+from napari_breastpath.models.catalog import checked_bundle
 from napari_breastpath.models.download import Unreachable, Wanted, download
 from napari_breastpath.models.foreign import tiatoolbox
 from napari_breastpath.models.foreign.describing import SOURCE, UNSTATED, stated_licence
@@ -28,6 +29,7 @@ from napari_breastpath.models.foreign.sources import (
     find_offer,
     list_files,
 )
+from napari_breastpath.models.foreign.wsinfer import PROGRAM, TENSORS
 from napari_breastpath.models.hashing import file_sha256
 from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.places import EMBEDDED, models_folder
@@ -70,8 +72,12 @@ def install_offer(
     try:
         offer = _with_weights(find_offer(name, hosts), weights)
         listing = list_files(offer, hosts)
-        for file in _wanted_files(offer, listing):
-            download(_wanted(offer, hosts, listing, file, work), progress)
+        wanted = [
+            _wanted(offer, hosts, listing, file, work) for file in _wanted_files(offer, listing)
+        ]
+        _clear(work, wanted)
+        for file in wanted:
+            download(file, progress)
     except Unreachable as error:
         raise _by_hand(name, hosts, weights, error) from error
     origin = f"{offer.source}, {file_url(offer, hosts, listing.commit, offer.weights)}"
@@ -90,12 +96,12 @@ def install_fetched(name: str, folder: Path, hosts: Hosts | None = None) -> Mode
     hosts = hosts or Hosts.chosen()
     check_free(name)
     offer = _offer_offline(name, hosts)
+    if missing := [file for file in offer.files if not (folder / file).is_file()]:
+        raise ModelError(folder, f"lacks {missing[0]}", _urls(offer, hosts))
     work = _new_work(name)
     for file in (*offer.files, CARD):
         if (folder / file).is_file():
             shutil.copyfile(folder / file, work / file)
-        elif file != CARD:
-            raise ModelError(folder, f"lacks {file}", _urls(offer, hosts))
     origin = f"{offer.source}, fetched by hand into {folder.absolute()}"
     _describe(offer, work, origin, "", {offer.weights: file_sha256(work / offer.weights)})
     return _installed(work, name)
@@ -121,14 +127,17 @@ def install_local(path: Path, name: str = "") -> ModelBundle:
     check_free(name)
     work = _new_work(name)
     work.rmdir()
-    if path.is_dir():
-        _copy(path, work)
-    else:
-        unpack(path, work)
+    try:
+        (_copy if path.is_dir() else unpack)(path, work)
+    except OSError as error:
+        shutil.rmtree(work, ignore_errors=True)
+        raise ModelError(path, f"cannot be copied ({error})", "give a folder of files") from error
     folder = work if is_model(work) else _only_folder(work)
-    bundle = _installed(folder, name)
-    shutil.rmtree(work, ignore_errors=True)
-    return bundle
+    try:
+        _record_copy(path, folder, name)
+        return _installed(folder, name)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def check_free(name: str) -> None:
@@ -150,8 +159,11 @@ def _new_work(name: str) -> Path:
 
 
 def _with_weights(offer: Offer, weights: str | None) -> Offer:
-    if weights is None or offer.source == TIATOOLBOX:
+    if weights is None:
         return offer
+    if offer.source == TIATOOLBOX or weights not in (PROGRAM, *TENSORS):
+        cause = f"has no weights {weights!r}"
+        raise UsageError(offer.name, cause, f"the zoo has {', '.join((PROGRAM, *TENSORS))}")
     return Offer(
         offer.name,
         offer.description,
@@ -180,25 +192,41 @@ def _wanted(offer: Offer, hosts: Hosts, listing: Listing, file: str, work: Path)
     return Wanted(url, work / file, listing.hashes[file], limit)
 
 
+def _clear(work: Path, wanted: Sequence[Wanted]) -> None:
+    """Remove what an earlier attempt left, but for the begun parts of what is wanted now."""
+    kept = {path for file in wanted for path in (file.part, file.mark)}
+    for path in work.iterdir() if work.is_dir() else ():
+        if path not in kept:
+            path.unlink()
+
+
 def _describe(
     offer: Offer, work: Path, origin: str, commit: str, hashes: Mapping[str, str]
 ) -> None:
     """Write where a model came from, and TIAToolbox's description, which lies in no file there."""
-    record = {
-        "name": offer.name,
-        "origin": origin,
-        "repository": offer.repository,
-        "revision": commit,
-        "sha256": dict(hashes),
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    (work / SOURCE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    _record(work, offer.name, origin, hashes, repository=offer.repository, revision=commit)
     if offer.source == TIATOOLBOX:
         stated = stated_licence(work / CARD)
         licence = tiatoolbox.UNKNOWN_LICENCE if stated == UNSTATED else stated
         manifest = tiatoolbox.manifest_of(offer.name, hashes[offer.weights], origin, licence)
         text = json.dumps(manifest, indent=2, ensure_ascii=False) + "\n"
         (work / MANIFEST).write_text(text, encoding="utf-8")
+
+
+def _record(work: Path, name: str, origin: str, hashes: Mapping[str, str], **more: str) -> None:
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    record = {"name": name, "origin": origin, "sha256": dict(hashes), "when": when, **more}
+    (work / SOURCE).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+
+
+def _record_copy(path: Path, work: Path, name: str) -> None:
+    """Write where a foreign model was copied from; what it says of itself is no proof."""
+    (work / SOURCE).unlink(missing_ok=True)
+    bundle = read_bundle(work)
+    if bundle.origin:
+        claim = "" if str(work) in bundle.origin else f"; it says of itself: {bundle.origin}"
+        weights = {bundle.weights_name: file_sha256(bundle.weights)}
+        _record(work, name, f"{path.absolute()}{claim}", weights)
 
 
 def _installed(work: Path, name: str) -> ModelBundle:
@@ -211,7 +239,7 @@ def _installed(work: Path, name: str) -> ModelBundle:
     """
     target = models_folder() / name
     try:
-        bundle = read_bundle(work)
+        bundle = checked_bundle(work)
         if not bundle.runs_code:
             build_network(bundle)
     except ModelError:
@@ -247,8 +275,6 @@ def _offer_offline(name: str, hosts: Hosts) -> Offer:
     try:
         return find_offer(name, hosts)
     except Unreachable:
-        from napari_breastpath.models.foreign.wsinfer import PROGRAM
-
         return Offer(name, "", "WSInfer zoo", f"kaczmarj/{name}", "main", PROGRAM)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -25,6 +26,7 @@ from napari_breastpath.models.bundle import (
     Normalization,
     StainTarget,
 )
+from napari_breastpath.models.foreign.describing import read_object
 from napari_breastpath.models.inputs import INPUTS, RGB_INPUT
 
 T = TypeVar("T")
@@ -36,6 +38,24 @@ class _Fault(ValueError):
     """A field that does not hold what it must; the message is completed by the field's name."""
 
 
+@dataclass(frozen=True)
+class _Fields:
+    """The fields of a manifest; what is wrong with one is named."""
+
+    path: Path
+    values: Mapping[str, Any]
+
+    def __call__(self, name: str, read: Callable[[Any], T], default: Any = _Fault) -> T:
+        value = self.values.get(name, default)
+        if value is _Fault:
+            raise ModelError(self.path, f"`{name}` is missing", ADVICE)
+        try:
+            return read(value)
+        except (_Fault, KeyError, TypeError, ValueError, AttributeError) as error:
+            cause = f"`{name}` {error}" if isinstance(error, _Fault) else f"`{name}` is malformed"
+            raise ModelError(self.path, cause, ADVICE) from error
+
+
 def read_manifest(folder: Path) -> ModelBundle:
     """Return the bundle that a folder's `model.json` describes, weights untouched.
 
@@ -44,16 +64,7 @@ def read_manifest(folder: Path) -> ModelBundle:
     ModelError
         No manifest, not JSON, or a field that is missing or wrong (named).
     """
-    path = folder / MANIFEST
-    try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ModelError(path, "cannot be read", "give a model bundle's folder") from error
-    except ValueError as error:
-        raise ModelError(path, f"is not JSON ({error})", ADVICE) from error
-    if not isinstance(values, dict):
-        raise ModelError(path, "does not hold a JSON object", ADVICE)
-    return parse_manifest(values, folder)
+    return parse_manifest(read_object(folder / MANIFEST), folder)
 
 
 def parse_manifest(values: Mapping[str, Any], folder: Path) -> ModelBundle:
@@ -64,18 +75,7 @@ def parse_manifest(values: Mapping[str, Any], folder: Path) -> ModelBundle:
     ModelError
         Naming the first field that is missing or wrong.
     """
-    path = folder / MANIFEST
-
-    def field(name: str, read: Callable[[Any], T], default: Any = _Fault) -> T:
-        value = values.get(name, default)
-        if value is _Fault:
-            raise ModelError(path, f"`{name}` is missing", ADVICE)
-        try:
-            return read(value)
-        except (_Fault, KeyError, TypeError, ValueError, AttributeError) as error:
-            cause = f"`{name}` {error}" if isinstance(error, _Fault) else f"`{name}` is malformed"
-            raise ModelError(path, cause, ADVICE) from error
-
+    field = _Fields(folder / MANIFEST, values)
     field("schema_version", _one_of((SCHEMA_VERSION,)))
     mpp = field("mpp", _positive)
     architecture = field("architecture", _architecture)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.errors import ModelError
@@ -89,9 +90,11 @@ def _smp(architecture: Architecture, classes: int) -> torch.nn.Module:
 
 
 def _torchvision(architecture: Architecture, classes: int) -> torch.nn.Module:
-    from torchvision.models import get_model
+    from torchvision.models import get_model, get_model_builder
 
     arguments = dict(architecture.arguments) | {"weights": None, "num_classes": classes}
+    if "weights_backbone" in signature(get_model_builder(architecture.name)).parameters:
+        arguments["weights_backbone"] = None  # by default it is downloaded
     return _module(get_model(architecture.name, **arguments))
 
 

@@ -61,8 +61,14 @@ def trust_model(bundle: ModelBundle) -> Trust:
 
 
 def source(bundle: ModelBundle) -> str:
-    """Return where a model came from, for a person who is to trust it."""
-    return bundle.origin or str(bundle.folder.absolute())
+    """Return where a model came from, for a person who is to trust it.
+
+    What was installed here was recorded here; any other folder may claim what it likes.
+    """
+    folder = str(bundle.folder.absolute())
+    if bundle.folder.parent == models_folder() or not bundle.origin or folder in bundle.origin:
+        return bundle.origin or folder
+    return f"{folder}; it says of itself: {bundle.origin}"
 
 
 def is_trusted(bundle: ModelBundle) -> bool:

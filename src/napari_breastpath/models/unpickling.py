@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_breastpath.core.errors import ModelError
-from napari_breastpath.models.archives import check_entries
+from napari_breastpath.models.archives import DAMAGED, check_entries
 
 if TYPE_CHECKING:
     import torch
@@ -46,7 +46,7 @@ def kind_of_file(path: Path) -> str:
             names = {name.partition("/")[2] for name in archive.namelist()}
     except zipfile.BadZipFile:
         return LEGACY
-    except OSError as error:
+    except DAMAGED as error:
         raise ModelError(path, f"cannot be read ({error})", "get the file again") from error
     if "archive_format" in names or any(name.startswith("models/") for name in names):
         return EXPORTED

@@ -29,6 +29,7 @@ def may_run(bundle: ModelBundle, parent: QWidget | None = None) -> bool:
     box = QMessageBox(parent)
     box.setWindowTitle("Trust this model?")
     box.setIcon(QMessageBox.Icon.Warning)
+    box.setTextFormat(Qt.TextFormat.PlainText)  # what its maker wrote is not to be obeyed
     box.setText(question(bundle))
     box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     trust = box.addButton("Trust and run", QMessageBox.ButtonRole.AcceptRole)
