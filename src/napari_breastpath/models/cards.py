@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_breastpath.models.bundle import ModelBundle
+from napari_breastpath.models.second_stage import CLASSIFIER, REGRESSOR
 from napari_breastpath.models.trust import is_trusted, source
 
 MAX_CARD_CHARACTERS = 200_000
@@ -20,6 +21,7 @@ def card_text(bundle: ModelBundle) -> str:
         f"**Classes:** {classes}",
         f"**Input:** {bundle.mpp:g} µm/px; map at {bundle.map_mpp:g} µm/px",
         f"**Weights (SHA-256):** {bundle.sha256}",
+        *_second_stage(bundle),
     ]
     return "\n\n".join([f"# {bundle.name} {bundle.version}", *facts, "---", _readme(bundle)])
 
@@ -33,6 +35,21 @@ def _foreign_facts(bundle: ModelBundle) -> list[str]:
         state = "trusted" if is_trusted(bundle) else "not trusted, does not run"
         facts.append(f"**Holds a program** ({bundle.format}): {state}")
     return facts
+
+
+def _second_stage(bundle: ModelBundle) -> list[str]:
+    """Return what a bundle's second stage is and rests on, if it has one."""
+    entry = bundle.second_stage or {}
+    stages = {CLASSIFIER: "metastasis", REGRESSOR: "major axis"}
+    names = [
+        f"{what} by {entry[key].get('estimator', '?')}"
+        for key, what in stages.items()
+        if entry.get(key)
+    ]
+    if not names:
+        return []
+    rest = f"{entry.get('slides', '?')} slides of {entry.get('patients', '?')} patients"
+    return [f"**Second stage:** {', '.join(names)}; fitted on {rest}"]
 
 
 def _readme(bundle: ModelBundle) -> str:

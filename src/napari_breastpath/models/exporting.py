@@ -29,6 +29,7 @@ ONNX_FILE = "model.onnx"
 # Below what float32 tells from 1; keeps logarithms finite.
 SMALLEST = 1e-7
 NO_STAIN = "its stain normalisation is not part of the export: slides are seen as scanned"
+NO_SECOND_STAGE = "its second stage (probability and axis of a slide) is not part of the export"
 MEAN = "a patch's probability is the mean over its pixels, as in a map with one pixel per patch"
 
 
@@ -65,7 +66,7 @@ def export_model(bundle: ModelBundle, to: str, folder: Path) -> tuple[str, ...]:
     if bundle.runs_code:
         raise ModelError(bundle.name, f"is {bundle.format} already", "copy its own file")
     folder.mkdir(parents=True, exist_ok=True)
-    notes = EXPORTS[to](bundle, folder)
+    notes = EXPORTS[to](bundle, folder) + ((NO_SECOND_STAGE,) if bundle.second_stage else ())
     _write_card(bundle, folder, notes)
     return notes
 
