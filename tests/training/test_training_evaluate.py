@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from PIL import Image
 from napari_breastpath.cli import main
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.training.evaluation import Evaluation, evaluate, load_evaluation
+from napari_breastpath.training.evaluation.inputs import read_image
 
 
 def _evaluated(folder: Path, config: str, **files: str) -> Evaluation:
@@ -214,6 +216,12 @@ def test_the_command_prints_and_writes(tmp_path: Path, capsys: pytest.CaptureFix
 @pytest.mark.parametrize(
     ("task", "truth", "found", "message"),
     [
+        ("slides", "slide,metastasis\n", FOUND, "truth.csv: holds no line"),
+        ("calibration", "slide,metastasis\n", FOUND, "truth.csv: holds no line"),
+        ("boxes", "image,x,y,width,height\n", FOUND, "truth.csv: holds no line"),
+        ("slides", TRUTH.replace("c.svs,q", "c.svs,"), FOUND, "line 4 has no patient"),
+        ("slides", TRUTH + ",r,0,0\n", FOUND, "line 6 has no slide"),
+        ("slides", TRUTH, FOUND.replace("0.9", "inf"), "line 2: score is no number"),
         ("points", "image,x,y\ni,1,1\n", "image,x,y\ni,1,\n", "line 2 lacks some of x, y"),
         ("points", "image,x,y\ni,1,1\n", "image,x,y\nj,1,2\n", "does not name the image j"),
         (
@@ -235,6 +243,22 @@ def test_nothing_is_dropped_in_silence(
 ) -> None:
     with pytest.raises(UsageError, match=message):
         _evaluated(tmp_path, SLIDES.replace("slides", task), truth=truth, found=found)
+
+
+def test_a_patient_is_one_whatever_blanks_follow(tmp_path: Path) -> None:
+    truth = TRUTH.replace("b.svs,p,", "b.svs,p  ,")
+    assert _evaluated(tmp_path, SLIDES, truth=truth, found=FOUND).patients == 3
+
+
+@pytest.mark.parametrize("name", ["image.png", "image.tif"])
+def test_a_damaged_image_is_one_line(tmp_path: Path, name: str) -> None:
+    tifffile.imwrite(tmp_path / "image.tif", np.ones((9, 9), np.uint8), compression="zlib")
+    Image.new("L", (9, 9)).save(tmp_path / "image.png")
+    content = (tmp_path / name).read_bytes()
+    for at in range(0, len(content), 3):
+        (tmp_path / name).write_bytes(content[:at] + b"\xff\x00\x7f" + content[at + 3 :])
+        with contextlib.suppress(UsageError):
+            read_image(tmp_path / name)
 
 
 def test_colours_are_no_labels(tmp_path: Path) -> None:

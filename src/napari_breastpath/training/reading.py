@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.models.bundle import LIBRARIES, ROLES
@@ -17,6 +15,7 @@ from napari_breastpath.preprocess.stain import ESTIMATORS
 from napari_breastpath.training.config import TASKS, Config
 from napari_breastpath.training.losses import LOSSES
 from napari_breastpath.training.source_config import KINDS
+from napari_breastpath.training.toml import build, read_toml
 
 ADVICE = "correct it; docs/training.md lists every key"
 PATHS = ("images", "labels", "table", "encoder_weights", "target", "out")
@@ -31,18 +30,12 @@ def load_config(path: Path | str) -> Config:
         Unreadable, or a key that is unknown, missing or holds what it must not.
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file") from error
-    except ValueError as error:
-        raise UsageError(path, f"is no TOML ({error})", ADVICE) from error
-    return parse_config(values, path)
+    return parse_config(read_toml(path, ADVICE), path)
 
 
 def parse_config(values: Mapping[str, Any], path: Path) -> Config:
     """Return the checked `Config` of TOML's values; `UsageError` names the key that is wrong."""
-    config: Config = _build(Config, values, path, "")
+    config = build(Config, values, path, ADVICE)
     check_config(config, path)
     return _anchored(config, path.absolute().parent)
 
@@ -59,39 +52,6 @@ def check_config(config: Config, path: Path) -> None:
             raise UsageError(path, f"`{key}` must be {words}, not {value!r}", ADVICE)
 
 
-def _build(kind: Any, values: Any, path: Path, prefix: str) -> Any:
-    if not isinstance(values, Mapping):
-        raise UsageError(path, f"`{prefix.rstrip('.')}` must be a table", ADVICE)
-    hints = get_type_hints(kind)
-    for key in values:
-        if key not in hints:
-            near = difflib.get_close_matches(key, hints, 1)
-            hint = f" (`{near[0]}`?)" if near else ""
-            raise UsageError(path, f"`{prefix}{key}` is unknown{hint}", ADVICE)
-    for each in dataclasses.fields(kind):
-        required = each.default is each.default_factory is dataclasses.MISSING
-        if required and each.name not in values:
-            raise UsageError(path, f"`{prefix}{each.name}` is missing", ADVICE)
-    read = {k: _value(hints[k], v, path, prefix + k) for k, v in values.items()}
-    return kind(**read)
-
-
-def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        return _build(kind, value, path, f"{key}.")
-    if get_origin(kind) is tuple:
-        values = value if isinstance(value, list) else [value]
-        return tuple(_value(get_args(kind)[0], each, path, key) for each in values)
-    plain = get_origin(kind) or kind
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, plain) or (isinstance(value, bool) and plain is not bool):
-        name = _WORDS.get(plain, "a table")
-        raise UsageError(path, f"`{key}` must be {name}, not {value!r}", ADVICE)
-    return value
-
-
-_WORDS = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}
 _Rule = tuple[str, Any, Callable[[Any], bool], str]
 
 

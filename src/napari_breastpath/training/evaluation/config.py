@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, get_args, get_origin, get_type_hints
+from typing import Any, Final
 
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.training.evaluation.box_measures import OVERLAP, RATIOS
 from napari_breastpath.training.evaluation.breakhis import AGGREGATIONS
 from napari_breastpath.training.evaluation.calibration import BINS
 from napari_breastpath.training.evaluation.point_measures import DISTANCE_UM
+from napari_breastpath.training.toml import build, read_toml
 
 TASKS: Final = (
     "slides",
@@ -27,7 +25,6 @@ TASKS: Final = (
     "boxes",
 )
 ADVICE: Final = "correct it; docs/evaluation.md lists every key"
-_WORDS = {str: "a text", int: "a whole number", float: "a number", dict: "a table of texts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +114,9 @@ def load_evaluation(path: Path | str) -> EvaluationConfig:
         Unreadable, or a key that is unknown, missing or holds what it must not.
     """
     path = Path(path)
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(path, f"cannot be read ({error.strerror})", "give a TOML file") from error
-    except ValueError as error:
-        raise UsageError(path, f"is no TOML ({error})", ADVICE) from error
-    config = _build(values, path)
+    config = build(EvaluationConfig, read_toml(path, ADVICE), path, ADVICE)
     _check(config, path)
     return _anchored(config, path.absolute().parent)
-
-
-def _build(values: Mapping[str, Any], path: Path) -> EvaluationConfig:
-    hints = get_type_hints(EvaluationConfig)
-    for key in values:
-        if key not in hints:
-            near = difflib.get_close_matches(key, hints, 1)
-            hint = f" (`{near[0]}`?)" if near else ""
-            raise UsageError(path, f"`{key}` is unknown{hint}", ADVICE)
-    for each in fields(EvaluationConfig):
-        if each.name not in values and each.default is each.default_factory is MISSING:
-            raise UsageError(path, f"`{each.name}` is missing", ADVICE)
-    return EvaluationConfig(**{key: _value(hints[key], v, path, key) for key, v in values.items()})
-
-
-def _value(kind: Any, value: Any, path: Path, key: str) -> Any:
-    if get_origin(kind) is tuple:
-        several = value if isinstance(value, list) else [value]
-        return tuple(_value(get_args(kind)[0], each, path, key) for each in several)
-    plain = get_origin(kind) or kind
-    if plain is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, plain) or isinstance(value, bool):
-        raise UsageError(path, f"`{key}` must be {_WORDS[plain]}, not {value!r}", ADVICE)
-    if plain is dict:
-        return {name: _value(str, each, path, f"{key}.{name}") for name, each in value.items()}
-    return value
 
 
 def _check(c: EvaluationConfig, path: Path) -> None:

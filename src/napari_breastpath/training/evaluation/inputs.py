@@ -69,6 +69,40 @@ def results_of(config: EvaluationConfig) -> dict[str, Result]:
     return found
 
 
+def read_texts(path: str | Path, advice: str) -> pd.DataFrame:
+    """Read a CSV as texts without blanks around them; `UsageError` where it cannot be read."""
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype=str, skipinitialspace=True, encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise UsageError(path, f"cannot be read ({error})", advice) from error
+    table.columns = table.columns.str.strip()
+    return table.map(lambda cell: cell.strip() if isinstance(cell, str) else cell)
+
+
+def line_of(flags: pd.Series) -> int:
+    """Return the line in the file of the first flagged row."""
+    return int(np.argmax(flags.to_numpy())) + 2
+
+
+def check_filled(path: str | Path, table: pd.DataFrame, names: Iterable[str]) -> None:
+    """Refuse empty cells in those of the named columns that a table has."""
+    for name in sorted(set(names) & set(table.columns)):
+        if (empty := table[name].isna() | (table[name] == "")).any():
+            raise UsageError(path, f"line {line_of(empty)} has no {name}", "complete it")
+
+
+def read_cases(
+    path: str, config: EvaluationConfig, needed: Sequence[str], numbers: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Read a CSV as `read_table` does; `UsageError` where it holds no line."""
+    table = read_table(path, config, needed, numbers)
+    if table.empty:
+        raise UsageError(path, "holds no line", "give the cases")
+    return table
+
+
 def read_table(
     path: str, config: EvaluationConfig, needed: Sequence[str], numbers: Sequence[str] = ()
 ) -> pd.DataFrame:
@@ -90,21 +124,18 @@ def read_table(
     """
     import pandas as pd
 
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UsageError(path, f"cannot be read ({error})", "give a CSV") from error
-    table.columns = table.columns.str.strip()
+    table = read_texts(path, "give a CSV")
     renamed = {theirs: ours for ours, theirs in config.columns.items() if theirs in table}
     table = table.drop(columns=set(renamed.values()) - set(renamed), errors="ignore")
     table = table.rename(columns=renamed)
     if lacking := [name for name in needed if name not in table]:
         raise UsageError(path, f"no column {' or '.join(lacking)}", "name it under [columns]")
+    check_filled(path, table, {*needed, "patient"} - set(numbers))
     for name in set(numbers) & set(table.columns):
         values = pd.to_numeric(table[name], errors="coerce")
-        if (wrong := values.isna() & table[name].notna()).any():
-            line = int(np.argmax(wrong.to_numpy())) + 2
-            raise UsageError(path, f"line {line}: {name} is no number", "correct it")
+        if (wrong := (values.isna() | np.isinf(values)) & table[name].notna()).any():
+            cause = f"line {line_of(wrong)}: {name} is no number"
+            raise UsageError(path, cause, "correct it")
         table[name] = values
     return table
 
@@ -143,15 +174,16 @@ def _found(pattern: str, name: str) -> str:
 def read_image(path: Path) -> Labels:
     """Read a label or mask image (y, x); grey may be stored as equal colours, with alpha or not."""
     import tifffile
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             image = tifffile.imread(path)
         else:
             image = np.asarray(Image.open(path))
-    except (OSError, ValueError, UnidentifiedImageError) as error:
-        raise UsageError(path, f"cannot be read ({error})", "give PNG or TIFF images") from error
+    except Exception as error:  # a damaged file may raise anything
+        cause = f"cannot be read ({type(error).__name__}: {error})"
+        raise UsageError(path, cause, "give PNG or TIFF images") from error
     if image.ndim == 3 and image.shape[2] <= 4:
         image = _one_channel(image)
     if image.ndim != 2:

@@ -19,7 +19,9 @@ from napari_breastpath.training.evaluation.box_measures import (
 from napari_breastpath.training.evaluation.config import EvaluationConfig
 from napari_breastpath.training.evaluation.inputs import (
     are_results,
+    line_of,
     patients,
+    read_cases,
     read_table,
     results_of,
 )
@@ -81,12 +83,14 @@ def _detected(config: EvaluationConfig, needed: tuple[str, ...]) -> pd.DataFrame
 
 def _placed(path: str, config: EvaluationConfig, columns: tuple[str, ...]) -> pd.DataFrame:
     """Read objects: of each line, all of the numbers or, for an image without any, none."""
-    table = read_table(path, config, ("image", *columns), (*columns, "score"))
+    read = read_cases if path == config.truth else read_table
+    table = read(path, config, ("image", *columns), (*columns, "score"))
     scored = (*columns, "score") if "score" in table else columns
     gaps = table[list(scored)].isna()
     if (odd := gaps.any(axis=1) & ~gaps.all(axis=1)).any():
-        line = int(np.argmax(odd.to_numpy())) + 2
-        raise UsageError(path, f"line {line} lacks some of {', '.join(scored)}", "complete it")
+        raise UsageError(
+            path, f"line {line_of(odd)} lacks some of {', '.join(scored)}", "complete it"
+        )
     return table
 
 

@@ -21,6 +21,7 @@ from napari_breastpath.training.evaluation.inputs import (
     are_results,
     flags,
     patients,
+    read_cases,
     read_table,
     results_of,
 )
@@ -84,7 +85,7 @@ def _own_patients(config: EvaluationConfig, table: pd.DataFrame) -> list[str]:
 
 def _slides_table(config: EvaluationConfig) -> pd.DataFrame:
     """Return truth and prediction of every slide of the truth."""
-    truth = read_table(config.truth, config, ("slide", "metastasis"), (AXIS,))
+    truth = read_cases(config.truth, config, ("slide", "metastasis"), (AXIS,))
     truth["truth"] = flags(config.truth, truth["metastasis"])
     given = _scores_of_results(config) if are_results(config) else _scores_of_csv(config)
     if twice := sorted(set(truth["slide"][truth["slide"].duplicated()])):
@@ -173,7 +174,7 @@ def _stages_of_results(config: EvaluationConfig) -> dict[str, str]:
 
 def breakhis(config: EvaluationConfig) -> Prepared:
     """Prepare image- and patient-level rates of BreakHis, for every aggregation of patches."""
-    patches = read_table(config.predictions[0], config, ("image", "probability"), ("probability",))
+    patches = read_cases(config.predictions[0], config, ("image", "probability"), ("probability",))
     if patches["probability"].isna().any():
         raise UsageError(config.predictions[0], "a patch has no probability", "give it one")
     table = _breakhis_truth(config, patches)

@@ -14,6 +14,7 @@ from napari_breastpath.core.errors import UsageError
 from napari_breastpath.measure import FEATURE_NAMES
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.results.folder import RECORD
+from napari_breastpath.training.evaluation.inputs import check_filled, line_of, read_texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,13 +186,7 @@ def _check_table(table: pd.DataFrame) -> None:
 
 def read_csv(path: Path, columns: Sequence[str], advice: str) -> pd.DataFrame:
     """Read a CSV as text, names without surrounding blanks; `UsageError` where columns lack."""
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype=str, skipinitialspace=True, encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise UsageError(path, f"cannot be read ({error})", advice) from error
-    table.columns = table.columns.str.strip()
+    table = read_texts(path, advice)
     if lacking := [name for name in columns if name not in table.columns]:
         raise UsageError(path, f"no column {' or '.join(lacking)}", advice)
     if table.empty:
@@ -203,14 +198,12 @@ def _read_labels(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     table = read_csv(path, LABEL_COLUMNS, ADVICE)
-    for name in LABEL_COLUMNS:
-        if table[name].isna().any():
-            raise UsageError(path, f"line {_line(table[name].isna())} has no {name}", ADVICE)
+    check_filled(path, table, LABEL_COLUMNS)
     wrong = ~table["metastasis"].isin(("0", "1"))
     if wrong.any():
-        raise UsageError(path, f"line {_line(wrong)}: metastasis must be 0 or 1", ADVICE)
+        raise UsageError(path, f"line {line_of(wrong)}: metastasis must be 0 or 1", ADVICE)
     if table["slide"].duplicated().any():
-        line = _line(table["slide"].duplicated())
+        line = line_of(table["slide"].duplicated())
         raise UsageError(path, f"line {line} names a slide again", "keep one of the lines")
     positive = table["metastasis"] == "1"
     axis = table[AXIS_COLUMN] if AXIS_COLUMN in table else pd.Series(np.nan, table.index)
@@ -226,11 +219,6 @@ def _axis_mm(path: Path, column: pd.Series, positive: pd.Series) -> pd.Series:
     wrong = (axis.isna() & column.notna()) | (axis < 0) | np.isinf(axis) | (~positive & (axis > 0))
     wrong |= positive & (axis == 0)
     if wrong.any():
-        cause = f"line {_line(wrong)}: {AXIS_COLUMN} must be over 0 with a metastasis, 0 without"
+        cause = f"line {line_of(wrong)}: {AXIS_COLUMN} must be over 0 with a metastasis, 0 without"
         raise UsageError(path, cause, "correct it, or leave it empty")
     return axis
-
-
-def _line(flags: pd.Series) -> int:
-    """Return the line in the file of the first flagged row."""
-    return int(np.argmax(flags.to_numpy())) + 2

@@ -20,19 +20,31 @@ LEAST_PATIENTS = 4  # of each kind: two folds leave two to calibrate on
 
 
 def patient_splits(samples: Samples, folds: int, seed: int = 0) -> list[Split]:
-    """Return (train, test) rows; no patient is on both sides, both kinds are spread evenly."""
+    """Return (train, test) rows; no patient is on both sides, both kinds are spread evenly.
+
+    Raises
+    ------
+    UsageError
+        One patient has so many of the slides that without it only one kind is left.
+    """
     from sklearn.model_selection import StratifiedGroupKFold
 
     splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     splits = splitter.split(samples.features, samples.metastasis, samples.patients)
-    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    found = [(np.asarray(train), np.asarray(test)) for train, test in splits]
+    if any(len(np.unique(samples.metastasis[train])) < 2 for train, _ in found):
+        cause = "without some patients, slides of one kind only are left to fit on"
+        raise UsageError("fit-score", cause, "label slides of more patients, or raise --folds")
+    return found
 
 
 def check_enough(samples: Samples, folds: int) -> None:
     """Refuse too few patients of each kind for `folds` folds, each calibrated by patient too."""
+    if folds < 2:
+        raise UsageError("--folds", f"cannot be {folds}", "give 2 or more")
     least = max(folds, LEAST_PATIENTS) if folds == 2 else folds
     counts = patients_by_kind(samples)
-    if min(counts) < least or folds < 2:
+    if min(counts) < least:
         cause = f"{counts[0]} patients with and {counts[1]} without metastasis"
         advice = f"{folds} folds need at least {max(least, 3)} of each: label more slides"
         raise UsageError("fit-score", cause, advice + " or lower --folds")
