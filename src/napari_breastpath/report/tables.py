@@ -107,6 +107,7 @@ def model_rows(result: Result) -> Rows:
     classes = ", ".join(f"{c['name']} ({c['role'].replace('_', ' ')})" for c in model["classes"])
     return [
         ("Name", f"{model['name']} {model['version']}"),
+        *([("Origin", f"not run by us: {card['origin']}")] if card.get("origin") else []),
         ("Classes", classes),
         ("Resolution", f"{model['mpp']:g} µm/px"),
         *((name, text) for name, text in known if text),
