@@ -20,8 +20,9 @@ from napari_breastpath.slides import open_slide
 from napari_breastpath.viewer import edit_commands
 from napari_breastpath.viewer.correct_dock import CorrectDock
 from napari_breastpath.viewer.flip import flip
-from napari_breastpath.viewer.palette import SAFE, hand_colours, paintable
+from napari_breastpath.viewer.palette import SAFE, class_colours, paintable
 from napari_breastpath.viewer.session import Session
+from napari_breastpath.viewer.tool_table import HINTS
 
 WHOLE = slice(0, 480), slice(0, 640)
 LONG, SMALL = (125, 150), (225, 75)  # inside the two regions, map px at 4 µm
@@ -160,6 +161,85 @@ def test_growing_and_taking_it_back_by_click(desk: Desk) -> None:
     np.testing.assert_array_equal(desk.on_disk(), before)
 
 
+def test_a_hole_is_filled(desk: Desk) -> None:
+    before = desk.on_disk()
+    desk.editor.choose(0)
+    desk.click("encircle")
+    desk.drag(ring((125, 150), 15))
+    assert not desk.on_disk()[125, 150]
+    desk.click("fill holes")
+    desk.drag([(125, 60)])
+    np.testing.assert_array_equal(desk.on_disk(), before)
+    assert (desk.last().tool, desk.last().maker) == ("fill holes", "machine")
+
+
+def test_shrinking_moves_the_outline_by_the_um_asked_for(desk: Desk) -> None:
+    desk.dock.by_um.setValue(40)  # 10 map px
+    desk.click("shrink")
+    desk.drag([SMALL])
+    rows, columns = np.nonzero(desk.on_disk()[190:260, 40:110])
+    assert (rows.min() + 190, rows.max() + 190) == (210, 239)
+    assert (columns.min() + 40, columns.max() + 40) == (60, 89)
+    assert desk.last().detail == {"um": 40.0}
+
+
+def test_smoothing_takes_a_thorn_off_and_leaves_the_rest(desk: Desk) -> None:
+    before = desk.on_disk()
+    desk.dock.brush.setValue(8)
+    desk.click("brush")
+    desk.drag([(180, 75), (205, 75)])
+    assert desk.on_disk()[185, 75]
+    desk.dock.by_um.setValue(20)
+    desk.click("smooth")
+    desk.drag([SMALL])
+    after = desk.on_disk()
+    assert not after[180:195, 70:80].any()
+    np.testing.assert_array_equal(after[206:245, 56:95], before[206:245, 56:95])
+
+
+OUTSIDE = [(-300, -300), (-280, -300), (-280, -250)]
+
+
+@pytest.mark.parametrize(
+    "name", ["encircle", "probability brush", "split", "join", "delete region", "smooth", "revert"]
+)
+def test_hands_beside_the_slide_change_nothing_and_are_told_so(desk: Desk, name: str) -> None:
+    before = desk.on_disk()
+    desk.click(name)
+    desk.drag(OUTSIDE[:1] if desk.toolbox.tool.gesture == "click" else OUTSIDE)
+    np.testing.assert_array_equal(desk.on_disk(), before)
+    assert desk.dock.status.text() not in ("", HINTS[desk.toolbox.tool.gesture])
+    assert "\n" not in desk.dock.status.text()
+
+
+def test_a_reviewed_result_says_who_and_that_it_can_be_reopened(desk: Desk) -> None:
+    desk.click("delete region")
+    desk.session.corrections.reader = "A. Reader"
+    desk.session.corrections.note("review")
+    desk.drag([SMALL])
+    assert desk.count() == 2
+    assert "reopen" in desk.dock.status.text()
+    desk.dock.undo.setEnabled(True)
+    desk.dock.undo.click()
+    assert "reopen" in desk.dock.status.text()
+
+
+def test_the_layer_put_aside_is_taken_up_again(desk: Desk) -> None:
+    desk.click("brush")
+    layer, count = desk.editor.canvas.layer, len(desk.viewer.layers)
+    desk.editor.close()
+    assert not layer.visible
+    assert desk.toolbox.tool is None
+    desk.dock.brush.setValue(200)
+    desk.click("brush")
+    assert desk.editor.canvas.layer is layer
+    assert (layer.visible, layer.mode, layer.brush_size) == (True, "paint", 50)
+    assert len(desk.viewer.layers) == count
+    desk.drag([(400, 300), (400, 340)])
+    assert len(desk.session.corrections.log) == 1
+    assert desk.on_disk()[400, 320] == 1
+
+
 def test_a_drag_with_a_click_tool_moves_the_view_only(desk: Desk) -> None:
     desk.click("delete region")
     assert desk.editor.canvas.layer.mouse_pan
@@ -237,7 +317,7 @@ def test_background_is_no_class_to_paint_and_colours_differ() -> None:
         {"name": n, "role": r} for n, r in (("bg", "background"), ("a", "tumour"), ("b", "other"))
     ]
     assert paintable(classes) == {2: "a", 3: "b"}
-    assert hand_colours(classes) == {2: SAFE[0], 3: SAFE[1]}
+    assert class_colours(classes) == {2: SAFE[0], 3: SAFE[1]}
 
 
 def test_the_model_s_mask_is_shown_in_place_of_the_corrected_one(desk: Desk) -> None:
