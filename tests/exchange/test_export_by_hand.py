@@ -12,6 +12,8 @@ from exchange_results import make_result
 
 from napari_breastpath.analyses import measure_result
 from napari_breastpath.analyses.by_hand import is_behind, record_hands
+from napari_breastpath.cli.terminal import by_hand
+from napari_breastpath.core.errors import ResultError
 from napari_breastpath.edits import Change, Corrections
 from napari_breastpath.exchange.export import export_result
 from napari_breastpath.results import Result, load_result
@@ -44,6 +46,26 @@ def test_the_review_is_in_the_record_and_takes_an_old_report_away(result: Result
     record = record_hands(load_result(result.path)).record
     assert record["reviewed"]["reader"] == "A. Reader"
     assert not (result.path / "report.html").exists()
+
+
+@pytest.mark.parametrize("otherwise", [{"threshold": 0.4}, {"specimen": "primary"}])
+def test_a_reviewed_result_is_not_measured_otherwise(result: Result, otherwise: dict) -> None:
+    hands = Corrections.open(result, "A. Reader")
+    hands.note("review")
+    before = (result.path / "result.json").read_bytes()
+    with pytest.raises(ResultError, match=r"was reviewed by A\. Reader on .*; reopen it"):
+        measure_result(load_result(result.path), **otherwise)
+    assert (result.path / "result.json").read_bytes() == before
+    assert measure_result(load_result(result.path)).record["reviewed"]
+    hands.note("reopen")
+    measure_result(load_result(result.path), **otherwise)
+
+
+def test_a_terminal_names_the_manual_extent(result: Result) -> None:
+    assert by_hand(result.record["regions"]) == []
+    Corrections.open(result, "A. Reader").note("extent", EXTENT)
+    (line,) = by_hand(record_hands(load_result(result.path)).record["regions"])
+    assert line.startswith("by hand        0.50 mm, micro (A. Reader, 20")
 
 
 def test_edits_after_measuring_are_noticed(result: Result) -> None:

@@ -16,6 +16,7 @@ from pydicom.sr.codedict import codes
 from napari_breastpath import open_slide
 from napari_breastpath.analyses.measuring import measure_result
 from napari_breastpath.core.errors import ResultError
+from napari_breastpath.edits import Corrections
 from napari_breastpath.exchange.export import export_result
 from napari_breastpath.results import Result
 
@@ -148,6 +149,23 @@ def test_the_slides_longest_feret_is_drawn(dicom: Result, report: hd.sr.Comprehe
     assert length_mm == pytest.approx(longest.value, rel=1e-3)
     areas = slide.get_measurements(name=codes.SCT.Area)
     assert areas[0].value == pytest.approx(dicom.record["regions"]["total_area_mm2"])
+
+
+def test_a_manual_extent_stands_beside_the_automatic_one(dicom: Result, tmp_path: Path) -> None:
+    copy = Result.load(shutil.copytree(dicom.path, tmp_path / "hand.breastpath"))
+    (x, y), mpp = (200.0, 300.0), copy.slide_mpp
+    extent = {"x1": x, "y1": y, "x2": x + 600, "y2": y + 800}
+    length = float(np.hypot(600 * mpp.x, 800 * mpp.y)) / 1e3
+    Corrections.open(copy, "A. Reader").note("extent", extent | {"length_mm": length})
+    measure_result(copy)
+    report = hd.sr.srread(written(copy, "dicom-sr", tmp_path / "r.dcm"))
+    (slide,) = report.content.get_image_measurement_groups()
+    automatic, manual = slide.get_measurements(name=codes.SCT.LongAxis)
+    assert automatic.value == pytest.approx(copy.record["regions"]["longest_feret_mm"])
+    assert manual.value == pytest.approx(length)
+    assert "by hand" in manual.method.meaning
+    (line,) = manual.referenced_coordinates
+    assert np.linalg.norm(np.diff(line.value, axis=0)) == pytest.approx(length, rel=1e-3)
 
 
 @pytest.mark.parametrize(

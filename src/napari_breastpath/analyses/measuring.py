@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from napari_breastpath.analyses.by_hand import hands_record, recording
 from napari_breastpath.analyses.scanning import Scan, scan, scanned_features, scanned_regions
 from napari_breastpath.analyses.scoring import scored
-from napari_breastpath.core.errors import UsageError
-from napari_breastpath.edits import applied_log, rewrite_mask
+from napari_breastpath.core.errors import ResultError, UsageError
+from napari_breastpath.edits import HandState, applied_log, folded, rewrite_mask
 from napari_breastpath.exchange.geojson import write_result_geojson
 from napari_breastpath.measure import (
     Regions,
@@ -50,6 +50,8 @@ def measure_result(
 
     Raises
     ------
+    ResultError
+        It is reviewed, and the threshold or the specimen is another one.
     UsageError
         A threshold was given and the model has several classes; `model` is another network.
     ModelError
@@ -60,6 +62,7 @@ def measure_result(
     threshold = result.record["settings"]["threshold"] if threshold is None else threshold
     specimen = result.record["specimen"] if specimen is None else specimen
     log = applied_log(result)  # before the pixels: what comes after it asks for measuring again
+    _check_review(result, folded(log), threshold, specimen)
     found = scan(result, threshold)
     regions = scanned_regions(result, found, specimen)
     features = scanned_features(found)
@@ -80,6 +83,16 @@ def measure_result(
     with written(result.path), recording(result):
         _write(result, regions, features, changes)
     return result
+
+
+def _check_review(result: Result, state: HandState, threshold: float, specimen: str) -> None:
+    """Raise `ResultError` where a review forbids what is asked for."""
+    record = result.record
+    recorded = record["settings"]["threshold"], record["specimen"]
+    if state.reviewed is not None and (threshold, specimen) != recorded:
+        who = state.reviewed.reader or "someone without a name"
+        cause = f"was reviewed by {who} on {state.reviewed.time[:10]}"
+        raise ResultError(result.path, cause, "reopen it in napari to measure it otherwise")
 
 
 def _write(

@@ -23,7 +23,7 @@ from napari_breastpath.exchange.dicom_source import (
 )
 from napari_breastpath.exchange.geojson import result_provenance
 from napari_breastpath.exchange.optional import needed
-from napari_breastpath.exchange.outlines import Floats, Outlined, result_outlines
+from napari_breastpath.exchange.outlines import Outlined, largest, result_outlines, thinned
 from napari_breastpath.measure.outline import Ring
 from napari_breastpath.results import Result
 
@@ -61,7 +61,7 @@ def export_sr(result: Result, path: Path) -> None:
     longest; the slide's group says how many regions there are and how many the report holds.
     Lengths in mm and areas in mm² (UCUM), each with how it was measured; the region's place is the
     exterior of its largest 4-connected part in slide coordinates (mm), thinned to `MAX_POINTS`;
-    the slide's longest Feret refers to its two end points.
+    the slide's longest Feret refers to its two end points, and so does an extent by hand.
 
     Raises
     ------
@@ -197,6 +197,7 @@ class _Report:
             self.measured("area_mm2", regions["total_area_mm2"], "all regions"),
             self.measured("area_mm2", record["tissue_area_mm2"], "tissue"),
             self.caliper(rows),
+            self.manual(),
             *(self.number(self.own_code(*name), value) for name, value in numbers.items()),
         ]
         return sr.MeasurementsAndQualitativeEvaluations(
@@ -220,13 +221,30 @@ class _Report:
             "feret_max_mm", longest["feret_max_mm"], name, referenced_coordinates=[line]
         )
 
+    def manual(self) -> Any:
+        """Return the extent measured by hand, beside the automatic one; None without one."""
+        regions = self.result.record["regions"]
+        length = regions.get("manual_longest_feret_mm")
+        if length is None:
+            return None
+        ends = {f"feret_{end}": regions[f"manual_feret_{end}"] for end in ("x1", "y1", "x2", "y2")}
+        who = regions["manual_reader"] or "a reader without a name"
+        return self.number(
+            self.codes.SCT.LongAxis,
+            length,
+            self.codes.UCUM.Millimeter,
+            method=self.own_code("manual", "Measured by hand between two points"),
+            tracking_identifier=self.hd.sr.TrackingIdentifier(self.hd.UID(), f"manual, {who}"),
+            referenced_coordinates=[self.feret(ends)],
+        )
+
     def region(self, row: Mapping[Any, Any], outline: Outlined) -> Any:
         sr = self.hd.sr
         role = {kind["name"]: kind["role"] for kind in self.result.classes}[row["class"]]
         name = f"{row['class']} {row['region_id']}"
         return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
             tracking_identifier=sr.TrackingIdentifier(self.hd.UID(), name),
-            referenced_region=self.polygon(largest(outline)),
+            referenced_region=self.polygon(thinned(largest(outline), MAX_POINTS)),
             finding_category=property_codes(role)[0],
             finding_type=property_codes(role)[1],
             algorithm_id=self.algorithm,
@@ -290,25 +308,3 @@ def reported(result: Result) -> pd.DataFrame:
     cells = table[~table["below_cell_size"].astype(bool)]
     longest_first = cells.sort_values("feret_max_mm", ascending=False)
     return longest_first.head(MAX_REGIONS).sort_index()
-
-
-def largest(outline: Outlined) -> Ring:
-    """Return the exterior of a region's largest part, with at most `MAX_POINTS` points, closed."""
-    ring = max((part[0] for part in outline.polygons), key=_area)
-    return thinned(ring, MAX_POINTS)
-
-
-def thinned(ring: Ring, most: int) -> Ring:
-    """Return a closed ring of at most `most` points: Douglas-Peucker, as coarse as it takes."""
-    from skimage.measure import approximate_polygon
-
-    tolerance, fewer = 0.5, ring
-    while len(fewer) > most:
-        fewer = approximate_polygon(ring, tolerance)
-        tolerance *= 2
-    return fewer
-
-
-def _area(ring: Floats) -> float:
-    (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
-    return abs(float((x0 * y1 - x1 * y0).sum())) / 2

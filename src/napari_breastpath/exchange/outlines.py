@@ -98,3 +98,24 @@ def keyhole(exterior: Ring, holes: Sequence[Ring]) -> Ring:
         way = np.roll(inner, -start, axis=0)
         ring = np.concatenate((ring[: cut + 1], way, way[:1], ring[cut:]))
     return np.concatenate((ring, ring[:1]))
+
+
+def largest(outline: Outlined) -> Ring:
+    """Return the exterior of a region's largest part, closed."""
+    return max((part[0] for part in outline.polygons), key=_area)
+
+
+def thinned(ring: Ring, most: int) -> Ring:
+    """Return a closed ring of at most `most` points: Douglas-Peucker, as coarse as it takes."""
+    from skimage.measure import approximate_polygon
+
+    tolerance, fewer = 0.5, ring
+    while len(fewer) > most:
+        fewer = approximate_polygon(ring, tolerance)
+        tolerance *= 2
+    return fewer
+
+
+def _area(ring: Floats) -> float:
+    (x0, y0), (x1, y1) = ring[:-1].T, ring[1:].T
+    return abs(float((x0 * y1 - x1 * y0).sum())) / 2
