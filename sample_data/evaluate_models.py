@@ -64,8 +64,9 @@ def held_out(bundle: ModelBundle, config: Config) -> tuple[Sample, ...]:
     SystemExit
         Its patients are not as many as the bundle says: it was trained on another split.
     """
-    fold = parted(config)[2][bundle.metrics["weights of fold"] - 1]
-    said = bundle.metrics[f"fold {fold.number}"]
+    number = int(bundle.metrics["weights of fold"])
+    fold = parted(config)[2][number - 1]
+    said = bundle.metrics[f"fold {number}"]
     for side, count in patient_counts(fold).items():
         if said[f"{side} patients"] != count:
             cause = f"{said[f'{side} patients']} {side} patients, but the config gives {count}"

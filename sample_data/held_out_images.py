@@ -25,9 +25,9 @@ def read_whole(sample: Sample, mpp: float) -> Rgb:
 
 def truth_over(sample: Sample, shape: tuple[int, int], mpp: float) -> NDArray[Any]:
     """Return what is true at the centres of an image's pixels at some µm/px, (y, x)."""
-    of = sample.slide.mpp
-    ys, xs = ((np.arange(n) + 0.5) * mpp / own for n, own in zip(shape, (of.y, of.x), strict=True))
-    return sample.truth.at(ys, xs)[0]
+    own = sample.slide.mpp
+    ys, xs = (np.arange(n, dtype=np.float64) + 0.5 for n in shape)
+    return sample.truth.at(ys * (mpp / own.y), xs * (mpp / own.x))[0]
 
 
 def by_source(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

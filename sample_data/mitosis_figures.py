@@ -61,7 +61,7 @@ def _other_figures(figures: Scored, cells: Scored, threshold: float) -> dict[str
     return {
         "squares of 8 µm": len(cells),
         "AUC, figure against squares": auc(figures, cells),
-        "squares above the threshold per mm²": round(share * 1e6 / CELL_UM**2, 1),
+        "squares above the threshold per mm²": round(share * 1e6 / CELL_UM**2),
     }
 
 
