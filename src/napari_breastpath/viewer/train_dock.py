@@ -82,7 +82,8 @@ class TrainDock(TrainPanel):
         listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
-        self._bundles = {b.name: b for b in list_models()}
+        masks_first = sorted(list_models(), key=lambda b: b.task != "segmentation")
+        self._bundles = {b.name: b for b in masks_first}
         self.set_models([(wording.model_line(b), b.name) for b in self._bundles.values()])
 
     # ------------------------------------------------------------------ what happens elsewhere
