@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from napari.layers import Shapes
 from viewer_measured import measured_result
 
 from napari_breastpath.core.errors import ResultError
+from napari_breastpath.models import load_model
 from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import preferences
-from napari_breastpath.viewer.analysis_dock import AnalysisDock
+from napari_breastpath.viewer.analysis_dock import AnalysisDock, paints_tumour
 from napari_breastpath.viewer.measurements_dock import NOTHING_YET, MeasurementsDock
 from napari_breastpath.viewer.model_card import card_text
 
@@ -42,6 +44,22 @@ def measurements(viewer: ViewerModel, qtbot: Any) -> MeasurementsDock:
     dock = MeasurementsDock(viewer)
     qtbot.addWidget(dock)
     return dock
+
+
+@pytest.mark.parametrize(
+    ("task", "role", "offered"),
+    [
+        ("segmentation", "tumour", True),
+        ("classification", "invasive", True),
+        ("segmentation", "other", False),
+        ("detection", "tumour", False),
+    ],
+)
+def test_only_models_of_tumour_are_offered(task: str, role: str, offered: bool) -> None:
+    bundle = load_model("tumour-demo")
+    (kind,) = bundle.classes
+    classes = (dataclasses.replace(kind, role=role),)
+    assert paints_tumour(dataclasses.replace(bundle, task=task, classes=classes)) is offered
 
 
 def open_measured(dock: MeasurementsDock, folder: Path) -> Any:

@@ -345,8 +345,7 @@ class AnalysisDock(AnalysisPanel):
 def paints_tumour(bundle: ModelBundle) -> bool:
     """Return whether a model can paint a map of tumour: pixel by pixel, or patch by patch."""
     roles = {kind.role for kind in bundle.classes}
-    patches = bundle.task == "classification" and bool(roles & {"tumour", "invasive"})
-    return bundle.task == "segmentation" or patches
+    return bundle.task != "detection" and bool(roles & {"tumour", "invasive"})
 
 
 def advanced() -> dict[str, Any]:
