@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ import torch
 from napari_breastpath.core.errors import BreastPathError, ModelError, UsageError
 from napari_breastpath.measure import FEATURE_NAMES
 from napari_breastpath.models import ModelBundle, load_model, save_model, second_stage
+from napari_breastpath.models.cards import card_text
+from napari_breastpath.models.exporting import EXPORTS, NO_SECOND_STAGE, export_model
 from napari_breastpath.models.second_stage import load_second_stage
 from napari_breastpath.training.second_stage import (
     comparison,
@@ -66,6 +69,14 @@ def _write(folder: Path, samples: Samples) -> tuple[Path, Path]:
     table.to_csv(folder / "features.csv", index=False)
     labels.to_csv(folder / "labels.csv", index=False)
     return folder / "features.csv", folder / "labels.csv"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _few_trees() -> Iterator[None]:
+    """Make ensembles small: what is tested here does not get better with their number."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(estimators, "TREES", 20)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +195,31 @@ def test_too_few_patients_say_so(tmp_path: Path) -> None:
     files = _write(tmp_path, _samples(patients=6))
     with pytest.raises(UsageError, match=r"3 patients with and 3 without.*5 folds need at least 5"):
         fit_score([files[0]], files[1])
+
+
+def test_a_patient_with_nearly_all_slides_is_too_much(tmp_path: Path) -> None:
+    """Without that patient, only slides of one kind are left to calibrate on."""
+    n = 60
+    many = np.arange(n) < 40
+    samples = Samples(
+        tuple(f"s{k}" for k in range(n)),
+        tuple("p" if many[k] else f"p{k}" for k in range(n)),
+        np.ones((n, len(FEATURE_NAMES))),
+        many | (np.arange(n) % 2 == 1),
+        np.full(n, np.nan),
+        {},
+    )
+    files = _write(tmp_path, samples)
+    with pytest.raises(UsageError, match="slides of one kind only"):
+        fit_score([files[0]], files[1], estimator="ridge", folds=2)
+
+
+def test_card_and_exports_tell_of_it(
+    bundle: ModelBundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(EXPORTS, "onnx", lambda bundle, folder: ())  # slow, tested in models
+    assert "**Second stage:** metastasis by ridge, major axis by ridge" in card_text(bundle)
+    assert NO_SECOND_STAGE in export_model(bundle, "onnx", tmp_path / "onnx")
 
 
 def test_a_new_fit_replaces_the_old_one(own: ModelBundle, tmp_path: Path) -> None:
