@@ -199,6 +199,9 @@ class MomentAxis:
         )
         session.viewer.add_layer(layer)
         layer.editable = False
+        caliper = session.layer("caliper")
+        if caliper is not None:  # whose words must stay legible
+            layers.move(layers.index(layer), layers.index(caliper))
         if active is not None and active in layers:
             layers.selection.active = active
         return layer

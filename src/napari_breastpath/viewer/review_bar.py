@@ -48,6 +48,8 @@ class ReviewBar(QWidget):
         """Say who reviewed the shown result."""
         text = reviewed_text(self.session)
         self.text.setText(text or "Not reviewed yet")
+        lines = 2 if text else 1  # with a name and a date it does not fit into one
+        self.text.setMinimumHeight(lines * self.text.fontMetrics().lineSpacing())
         self.button.setText(REOPEN if text else REVIEWED)
         self.button.setToolTip(REOPEN_TIP if text else SIGN_TIP)
         self.setVisible(self.session.corrections is not None)

@@ -18,7 +18,7 @@ from napari_breastpath.viewer.wording import seen_text
 if TYPE_CHECKING:
     from napari_breastpath.viewer.session import Session
 
-ORDERS = (("What matters first", EFFECT), ("The longest first", LENGTH))
+ORDERS = (("By effect", EFFECT), ("By length", LENGTH))
 TIPS = {
     "before": "Go back to the region before [Shift+B]",
     "after": "Go to the next region [Shift+N]",
