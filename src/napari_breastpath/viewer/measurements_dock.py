@@ -121,8 +121,7 @@ class MeasurementsDock(QWidget):
         layout.addLayout(choices)
         self.table.setMinimumHeight(100)
         layout.addWidget(self.table, stretch=1)
-        layout.addWidget(self.tour)
-        for widget in (self.review, self.exchange, self.status, note(RESEARCH_ONLY)):
+        for widget in (self.tour, self.review, self.exchange, self.status, note(RESEARCH_ONLY)):
             outer.addWidget(widget)
 
     def _connect(self) -> None:

@@ -49,7 +49,8 @@ class ReviewBar(QWidget):
         text = reviewed_text(self.session)
         self.text.setText(text or "Not reviewed yet")
         lines = 2 if text else 1  # with a name and a date it does not fit into one
-        self.text.setMinimumHeight(lines * self.text.fontMetrics().lineSpacing())
+        self.text.ensurePolished()  # napari's font is larger than Qt's own
+        self.text.setMinimumHeight(lines * (self.text.fontMetrics().lineSpacing() + 2))
         self.button.setText(REOPEN if text else REVIEWED)
         self.button.setToolTip(REOPEN_TIP if text else SIGN_TIP)
         self.setVisible(self.session.corrections is not None)
