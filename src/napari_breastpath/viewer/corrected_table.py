@@ -65,8 +65,8 @@ class CorrectedTable(QTableWidget):
         """Add a slide, or bring it up to date; what was set of it, and of its patient, stays."""
         before = next((s for s in self._slides if s.path.resolve() == slide.path.resolve()), None)
         if before is not None:
-            kept = {"patient": before.patient, "held_out": before.held_out}
-            self._slides[self._slides.index(before)] = replace(slide, **kept)
+            kept = replace(slide, patient=before.patient, held_out=before.held_out)
+            self._slides[self._slides.index(before)] = kept
         else:
             held = self._is_held(slide.patient, slide)
             self._slides.append(replace(slide, held_out=held))
