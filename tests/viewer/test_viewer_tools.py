@@ -280,7 +280,7 @@ def test_small_regions_in_view_go_at_once(desk: Desk) -> None:
     assert desk.count() == 1
 
 
-@pytest.mark.parametrize("name", ["delete region", "split"])
+@pytest.mark.parametrize("name", ["delete region", "split", "join"])
 def test_where_there_is_no_region_one_line_says_so(desk: Desk, name: str) -> None:
     desk.click(name)
     desk.drag([(400, 500)] if name == "delete region" else [(400, 500), (450, 600)])

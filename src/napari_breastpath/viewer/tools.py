@@ -223,7 +223,7 @@ class Toolbox:
         if tool.name == "split":
             return lambda c: edits_tools.split_region(c, region_under(c, points), points, 0.0)
         if tool.name == "join":
-            return lambda c: edits_tools.merge_regions(c, points[0], points[-1], radius_um)
+            return lambda c: joined(c, points[0], points[-1], radius_um)
         act = self._region_tools()[tool.name]
         return lambda c: act(c, region_near(c, points[-1]))
 
@@ -245,6 +245,13 @@ def region_near(corrections: Corrections, point: Point) -> RegionWindow:
     if region is None:
         raise UsageError("Here", "there is no region", "click on one")
     return region
+
+
+def joined(corrections: Corrections, one: Point, two: Point, width_um: float) -> Change | None:
+    """Return a bridge between the regions at two points; `UsageError` where there is none."""
+    region_near(corrections, one)
+    region_near(corrections, two)
+    return edits_tools.merge_regions(corrections, one, two, width_um)
 
 
 def region_under(corrections: Corrections, points: list[Point]) -> RegionWindow:
