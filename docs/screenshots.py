@@ -146,7 +146,7 @@ def split_and_join(desk: Desk) -> None:
     """Cut the region, and build a bridge over the cut."""
     desk.editor.brush_um = desk.um(36)
     draw(desk, "split", ACROSS)
-    draw(desk, "join", [(-60.0, 10.0), (60.0, 10.0)])
+    draw(desk, "join", [(-25.0, 10.0), (50.0, 10.0)])
     desk.undo(2)
 
 
