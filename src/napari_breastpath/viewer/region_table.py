@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_breastpath.report.wording import area_mm2, fraction, length_mm
@@ -54,33 +55,54 @@ REMARKS = {
 
 def with_remarks(regions: pd.DataFrame) -> pd.DataFrame:
     """Return the table with a column `remarks`, the flags in words."""
-    flags = {name: regions[name].astype(bool) for name in REMARKS}
+    codes = sum(regions[name].to_numpy(bool) << k for k, name in enumerate(REMARKS))
     words = [
-        ", ".join(REMARKS[name] for name, is_set in zip(REMARKS, row, strict=True) if is_set)
-        for row in zip(*flags.values(), strict=True)
+        ", ".join(text for k, text in enumerate(REMARKS.values()) if code >> k & 1)
+        for code in range(1 << len(REMARKS))
     ]
-    return regions.assign(remarks=pd.Series(words, index=regions.index, dtype=object))
+    remarks = np.array(words, dtype=object)[codes]
+    return regions.assign(remarks=pd.Series(remarks, index=regions.index, dtype=object))
 
 
 class RegionModel(QAbstractTableModel):
-    """Regions of a result for a Qt view."""
+    """Regions of a result for a Qt view, which sorts them itself.
+
+    A proxy that sorts would ask for every cell in Python: seconds with thousands of regions.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.regions = pd.DataFrame()
+        self._cells: list[list[Any]] = []
+        self._sorting = 0, Qt.SortOrder.AscendingOrder
 
     def show(self, regions: pd.DataFrame | None) -> None:
         """Show regions; none for None. As many as before only change their cells."""
         shown = with_remarks(regions) if regions is not None else pd.DataFrame()
-        if shown.equals(self.regions):
-            return
         if len(shown) and len(shown) == len(self.regions):
-            self.regions = shown
+            self._take(shown)
             self.dataChanged.emit(self.index(0, 0), self.index(len(shown) - 1, len(COLUMNS) - 1))
             return
         self.beginResetModel()
-        self.regions = shown
+        self._take(shown)
         self.endResetModel()
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column, as numbers where it holds numbers."""
+        self.layoutAboutToBeChanged.emit()
+        self._sorting = column, order
+        self._take(self.regions)
+        self.layoutChanged.emit()
+
+    def _take(self, regions: pd.DataFrame) -> None:
+        """Keep regions in the order wanted, and their cells as plain lists."""
+        column, order = self._sorting
+        if len(regions) and 0 <= column < len(COLUMNS):
+            is_ascending = order == Qt.SortOrder.AscendingOrder
+            name = COLUMNS[column].name
+            regions = regions.sort_values(name, ascending=is_ascending, kind="stable")
+        self.regions = regions
+        self._cells = [regions[c.name].tolist() if len(regions) else [] for c in COLUMNS]
 
     def rowCount(self, parent: QModelIndex = ROOT) -> int:
         """Number of regions."""
@@ -100,17 +122,14 @@ class RegionModel(QAbstractTableModel):
         return {Role.DisplayRole: column.heading, Role.ToolTipRole: column.tip}.get(Role(role))
 
     def data(self, index: QModelIndex, role: int = Role.DisplayRole) -> Any:
-        """Text, value to sort by, and alignment of a cell."""
+        """Text and alignment of a cell."""
         column = COLUMNS[index.column()]
         if role == Role.TextAlignmentRole:
             side = Qt.AlignmentFlag.AlignRight if column.numeric else Qt.AlignmentFlag.AlignLeft
             return side | Qt.AlignmentFlag.AlignVCenter
-        if role not in (Role.DisplayRole, Role.UserRole, Role.ToolTipRole):
+        if role not in (Role.DisplayRole, Role.ToolTipRole):
             return None
-        value = self.regions[column.name].iloc[index.row()]
-        if role == Role.UserRole:
-            return float(value) if column.numeric else plain(value)
-        return column.shown(value)
+        return column.shown(self._cells[index.column()][index.row()])
 
 
 class RegionTable(QTableView):
@@ -126,10 +145,7 @@ class RegionTable(QTableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.regions = RegionModel(self)
-        sorting = QSortFilterProxyModel(self)
-        sorting.setSourceModel(self.regions)
-        sorting.setSortRole(Role.UserRole)
-        self.setModel(sorting)
+        self.setModel(self.regions)
         self.setSortingEnabled(True)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -155,5 +171,4 @@ class RegionTable(QTableView):
             self.resizeColumnsToContents()
 
     def _on_row(self, index: QModelIndex) -> None:
-        source = self.model().mapToSource(index)
-        self.chosen.emit(self.regions.regions.iloc[source.row()])
+        self.chosen.emit(self.regions.regions.iloc[index.row()])

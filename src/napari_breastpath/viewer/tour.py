@@ -62,7 +62,8 @@ class Tour:
         effects = LiveNumbers.of(session).effects if self.order == EFFECT else None
         first = [] if effects is None else [k for k in effects["region_id"] if k in known]
         longest = regions.sort_values("feret_max_mm", ascending=False)["region_id"]
-        return [*first, *(k for k in longest if k not in set(first))]
+        ranked = set(first)
+        return [*first, *(k for k in longest if k not in ranked)]
 
     def why(self, region_id: Any) -> str:
         """Return why a region matters, "" where nothing is known."""
