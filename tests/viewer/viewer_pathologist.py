@@ -49,6 +49,9 @@ class Pathologist:
         viewer.open(str(path), plugin="napari-breastpath")
         self.session = Session.of(viewer)
         self.editor = self.correct.editor
+        # What the docks say when numbers arrive moves the canvas; a hand would wait for that.
+        live = self.measurements.live
+        wait_until(lambda: live.is_ready and live.effects is not None, timeout=LONG_MS)
         QTest.qWait(300)
 
     # ------------------------------------------------------------------ where things are
