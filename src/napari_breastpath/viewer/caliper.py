@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 import numpy as np
@@ -40,6 +40,7 @@ from napari_breastpath.viewer.caliper_drawing import (
     unit_across,
     with_ticks,
 )
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_level0, to_world, world_placement
 from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.navigate import feret_world
@@ -105,7 +106,7 @@ def length_um(ends: Points) -> float:
     return float(np.hypot(*(ends[1] - ends[0])))
 
 
-class Caliper:
+class Caliper(Companion):
     """Draws extents on a session's slide, keeps their width on screen, and lets ends be dragged.
 
     Attributes
@@ -118,13 +119,6 @@ class Caliper:
     """
 
     dragged = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         from superqt.utils import qdebounced

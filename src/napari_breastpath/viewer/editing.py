@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari.utils.notifications import show_info
 from psygnal import Signal
@@ -16,6 +16,7 @@ from psygnal import Signal
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.edits import Change, Corrections, Entry
 from napari_breastpath.viewer.brush import Brush
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.dialogs import brief
 from napari_breastpath.viewer.edit_access import bind_edit_keys, hands_on
 from napari_breastpath.viewer.edit_canvas import EditCanvas
@@ -39,7 +40,7 @@ class Line(NamedTuple):
     error: bool
 
 
-class Editor:
+class Editor(Companion):
     """Corrects the mask that a session shows; `Editor.of(session)` gives it, always the same.
 
     Attributes
@@ -57,13 +58,6 @@ class Editor:
 
     said = Signal(object)
     changed = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self.canvas = EditCanvas(session, lambda layer: self.brush.dress(layer))

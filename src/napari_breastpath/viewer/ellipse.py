@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 import numpy as np
@@ -24,6 +24,7 @@ from napari_breastpath.viewer.caliper_drawing import (
     Shape,
     refill,
 )
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_world, world_placement
 from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.live_numbers import LiveNumbers
@@ -115,7 +116,7 @@ def overlap(a: Points, b: Points) -> bool:
     return bool((a.min(axis=0) < b.max(axis=0)).all() and (b.min(axis=0) < a.max(axis=0)).all())
 
 
-class MomentAxis:
+class MomentAxis(Companion):
     """Draws the ellipse of the slide's longest moment axis, while it is asked for.
 
     Attributes
@@ -127,13 +128,6 @@ class MomentAxis:
     """
 
     changed = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._session, self._viewer = ref(session), ref(session.viewer)

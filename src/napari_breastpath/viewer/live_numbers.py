@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from psygnal import Signal
 from superqt.utils import qdebounced
 
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.figures import Figures, figures_of, undamaged
 from napari_breastpath.viewer.in_order import InOrder
 from napari_breastpath.viewer.layers import MEASURED
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 ADVICE_MS = 400
 
 
-class LiveNumbers:
+class LiveNumbers(Companion):
     """Follows one session's result; `LiveNumbers.of(session)` gives it, always the same.
 
     Attributes
@@ -59,13 +60,6 @@ class LiveNumbers:
 
     failed = Signal(str)
     advised = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._session = ref(session)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.ruler_shapes import AREA, RULER, Figure, Points, simplified
 from napari_breastpath.viewer.rulers import Rulers
 
@@ -25,7 +26,7 @@ HINTS = {
 }
 
 
-class Pen:
+class Pen(Companion):
     """Draws one figure at a time for the rulers of a session.
 
     Attributes
@@ -37,13 +38,6 @@ class Pen:
     """
 
     changed = Signal(str)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self.kind = ""

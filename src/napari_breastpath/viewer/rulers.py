@@ -6,12 +6,13 @@ measured result of it that is shown.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from psygnal import Signal
 from superqt.utils import qdebounced, qthrottled
 
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_world
 from napari_breastpath.viewer.ruler_layers import (
     LABELS_ROLE,
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 DRAW_MS, DRAFT_MS, NOTE_MS = 30, 60, 200
 
 
-class Rulers:
+class Rulers(Companion):
     """The figures of one session.
 
     Attributes
@@ -48,13 +49,6 @@ class Rulers:
     """
 
     failed = Signal(str)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the ones of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._held, self._viewer = ref(session), ref(session.viewer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
@@ -14,6 +14,7 @@ from napari_breastpath.edits import Change, Corrections
 from napari_breastpath.edits import tools as edits_tools
 from napari_breastpath.edits.operations import Point
 from napari_breastpath.edits.regions_at import RegionWindow, region_at
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.dialogs import brief
 from napari_breastpath.viewer.edit_canvas import PAN
 from napari_breastpath.viewer.editing import Editor
@@ -39,7 +40,7 @@ RegionTool = Callable[[Corrections, RegionWindow], Change | None]
 CLICK_PX, NEAR_PX = 5.0, 4
 
 
-class Toolbox:
+class Toolbox(Companion):
     """The tools of a session's editor; `Toolbox.of(session)` gives it, always the same.
 
     Attributes
@@ -57,13 +58,6 @@ class Toolbox:
     """
 
     changed = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self.editor = Editor.of(session)

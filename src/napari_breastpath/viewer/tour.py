@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 from psygnal import Signal
 
 from napari_breastpath.core.errors import ResultError
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.navigate import feret_world, following, go_to
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 EFFECT, LENGTH = "effect", "length"
 
 
-class Tour:
+class Tour(Companion):
     """Goes through one session's regions; `Tour.of(session)` gives it, always the same.
 
     Attributes
@@ -31,13 +32,6 @@ class Tour:
     """
 
     moved = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._session = ref(session)

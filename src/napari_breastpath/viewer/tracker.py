@@ -10,7 +10,7 @@ import json
 import logging
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -22,6 +22,7 @@ from superqt.utils import qdebounced, qthrottled
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.results.files import write_json, written
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_level0, to_world
 from napari_breastpath.viewer.ground import Ground, cells, read_ground, read_overlays
 from napari_breastpath.viewer.navigate import power_of, zoom_of
@@ -40,7 +41,7 @@ DWELL_MS, FRAME_MS, SAVE_MS, OVERLAY_MS = 300, 40, 1000, 700
 COUNTED = 10.0
 
 
-class Tracker:
+class Tracker(Companion):
     """Follows one session's camera.
 
     Attributes
@@ -61,13 +62,6 @@ class Tracker:
     moved = Signal(object)
     seen = Signal(object)
     ground_changed = Signal(object)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._held, self._viewer = ref(session), ref(session.viewer)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any
 from weakref import ref
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_breastpath.edits import Corrections, Entry, read_log
 from napari_breastpath.edits.compare import Comparison, check_same, compare_readers
 from napari_breastpath.exchange.comparison import export_comparison
 from napari_breastpath.results import Result, load_result
+from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_world
 from napari_breastpath.viewer.layers import MEASURED, make_layer, reload
 from napari_breastpath.viewer.navigate import go_to
@@ -32,7 +33,7 @@ class Abandoned(Exception):
     """Nobody wants the comparison any more."""
 
 
-class TwoReaders:
+class TwoReaders(Companion):
     """The comparison of one session; `TwoReaders.of(session)` gives it, always the same.
 
     Attributes
@@ -55,13 +56,6 @@ class TwoReaders:
 
     changed = Signal(object)
     failed = Signal(str)
-
-    @classmethod
-    def of(cls, session: Session) -> Self:
-        """Return the one of a session, made on first use."""
-        if cls not in session.companions:
-            session.companions[cls] = cls(session)
-        return cast(Self, session.companions[cls])
 
     def __init__(self, session: Session) -> None:
         self._session = ref(session)
