@@ -148,7 +148,7 @@ def test_without_a_result_there_is_nothing_to_measure_or_export(
     ):
         measurements.say("")
         press()
-        assert "there is no result; run an analysis" in measurements.status.text()
+        assert "no measured one is shown; run an analysis" in measurements.status.text()
     assert not (tmp_path / "a.csv").exists()
 
 

@@ -222,7 +222,7 @@ def test_without_a_result_there_is_nothing_to_compare(viewer: ViewerModel, qtbot
     dock = ReadersDock(viewer)
     qtbot.addWidget(dock)
     dock.choose()
-    assert "no measured result is shown" in dock.status.text()
+    assert "no measured one is shown" in dock.status.text()
     assert not dock.end_button.isEnabled()
 
 

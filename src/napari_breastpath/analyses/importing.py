@@ -32,7 +32,6 @@ from napari_breastpath.results.masks import row_slices, scored_channels
 UInt8Array = NDArray[np.uint8]
 EDITS, TISSUE, REGIONS = "edits", "tissue", "regions"
 WAYS: Final = (EDITS, TISSUE, REGIONS)
-MEASURED: Final = ("complete", "incomplete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def import_file(
     path, names = Path(path), ClassNames(result.classes, classes or {})
     if what not in (None, *WAYS):
         raise UsageError("import", f"cannot import as {what!r}", f"choose of {', '.join(WAYS)}")
-    if result.status not in MEASURED:
+    if not result.is_measured:
         advice = "run `breastpath analyze` on its slide again"
         raise ResultError(result.path, f"its status is {result.status}", advice)
     digest, hands = _sha256(path), Corrections.open(result, reader)

@@ -135,6 +135,11 @@ class Result:
         return str(self.record["status"])
 
     @property
+    def is_measured(self) -> bool:
+        """It has a mask and figures, even if some tiles could not be read."""
+        return self.status in ("complete", "incomplete")
+
+    @property
     def lattice(self) -> Lattice:
         """Geometry of the map."""
         return self.map.lattice

@@ -21,7 +21,6 @@ from napari_breastpath.training.split import Fold, check_leakage
 
 RETRAINING = "Retraining"
 TCGA = re.compile(r"TCGA-\w\w-\w{4}")
-MEASURED = ("complete", "incomplete")
 # Larger tiles would need more memory than a laptop has; what is learnt is the same.
 LARGEST_CROP = 256
 
@@ -81,7 +80,7 @@ def read_corrected(path: Path | str) -> CorrectedSlide:
         Nobody corrected or reviewed it.
     """
     result = load_result(path)
-    if result.status not in MEASURED:
+    if not result.is_measured:
         raise ResultError(result.path, "is not finished", "run the analysis to its end first")
     corrections = Corrections(result)
     corrections.refresh()

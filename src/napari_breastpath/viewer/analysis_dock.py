@@ -21,7 +21,6 @@ from napari_breastpath.viewer.analysis_panel import AnalysisPanel
 from napari_breastpath.viewer.closing import ClosingGuard
 from napari_breastpath.viewer.earlier_dialog import ANEW, LEAVE, SHOW, ask_about
 from napari_breastpath.viewer.identity import show_identity
-from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.model_card import ModelCard
 from napari_breastpath.viewer.opening import (
@@ -114,13 +113,12 @@ class AnalysisDock(AnalysisPanel):
         self.folder_note.setToolTip(folder)
 
     def _on_result(self, result: Result | None) -> None:
-        if result is not None and result.status in MEASURED:
+        if result is not None and result.is_measured:
             self.outline.show(jobs.result_tissue(result), result)
         self._on_runner()
 
     def _on_runner(self) -> None:
-        result = self.session.result
-        measured = result is not None and result.status in MEASURED
+        measured = self.session.measured_result is not None
         self.show_state(self.runner.state, self.runner.task == ANALYSIS, measured)
         if self.runner.idle:
             self._add_new_models()
@@ -286,7 +284,7 @@ class AnalysisDock(AnalysisPanel):
                 self.outline.bring_to_front()
                 self.say("Edited by hand. To find the tissue anew, delete the layer first.")
                 return
-            if result is not None and result.status in MEASURED:
+            if result is not None and result.is_measured:
                 self.outline.show(jobs.result_tissue(result), result, to_edit=True)
                 return
             work = jobs.preview_tissue(

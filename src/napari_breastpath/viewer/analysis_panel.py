@@ -13,18 +13,24 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.report.wording import RESEARCH_ONLY
 from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import wording
-from napari_breastpath.viewer.form import DOCK_WIDTH_PX, AnalysisForm, beside, compact_form, note
+from napari_breastpath.viewer.form import (
+    DOCK_WIDTH_PX,
+    AnalysisForm,
+    StatusPanel,
+    beside,
+    compact_form,
+    note,
+)
 from napari_breastpath.viewer.runner import CANCELLING, IDLE, RUNNING
 
 BUTTON = {IDLE: "Run", RUNNING: "Cancel", CANCELLING: "Cancelling…"}
 
 
-class AnalysisPanel(QWidget):
+class AnalysisPanel(StatusPanel):
     """The widgets of the dock: all but Run, progress and status scroll."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -38,7 +44,6 @@ class AnalysisPanel(QWidget):
         self.add_tissue_button = QPushButton("Analyse added tissue")
         self.folder_note, self.folder_button = note(), QPushButton("Change…")
         self.run_button, self.bar = QPushButton(BUTTON[IDLE]), QProgressBar()
-        self.status = note()
         self._dress()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -75,15 +80,6 @@ class AnalysisPanel(QWidget):
         area.setFrameShape(QScrollArea.Shape.NoFrame)
         area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         return area
-
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line under the progress bar."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
-    def complain(self, error: BreastPathError | str) -> None:
-        """Show an error as one line."""
-        self.say(str(error), error=True)
 
     def show_facts(self, slide: Slide | None) -> None:
         """Show what is known about a slide."""

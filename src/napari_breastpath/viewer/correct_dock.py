@@ -10,7 +10,6 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QGridLayout,
-    QHBoxLayout,
     QLabel,
     QPushButton,
     QVBoxLayout,
@@ -18,12 +17,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_breastpath.results import Result
-from napari_breastpath.viewer import flip, wording
+from napari_breastpath.viewer import flip
 from napari_breastpath.viewer.class_list import ClassList
 from napari_breastpath.viewer.closing import EditGuard
 from napari_breastpath.viewer.edit_words import step_text, steps_of, summary_text
 from napari_breastpath.viewer.editing import Line
-from napari_breastpath.viewer.form import DOCK_WIDTH_PX, note, threshold_box
+from napari_breastpath.viewer.form import DOCK_WIDTH_PX, StatusPanel, note, row, threshold_box
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.noting import review_lock
 from napari_breastpath.viewer.session import Session
@@ -37,7 +36,7 @@ COLUMNS = 4
 PREPARE_MS = 300
 
 
-class CorrectDock(QWidget):
+class CorrectDock(StatusPanel):
     """Dock for hands on the mask of the result that a viewer's session shows.
 
     Parameters
@@ -84,7 +83,7 @@ class CorrectDock(QWidget):
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         changing = (*self.buttons.values(), self.edit_button, self.islands)
         self._changing = {widget: widget.toolTip() for widget in changing}
-        self.where, self.done, self.status = note(), note(), note()
+        self.where, self.done = note(), note()
         self._lay_out()
 
     def _lay_out(self) -> None:
@@ -216,11 +215,6 @@ class CorrectDock(QWidget):
         self.where.setText(where_text(window, result) if window and result else "")
         self.where.setVisible(bool(window))
 
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line at the bottom."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
     # ------------------------------------------------------------------ what buttons do
     def _on_edit(self, on: bool) -> None:
         if on:
@@ -271,15 +265,6 @@ def number_box(unit: str, low: float, high: float, step: float, tip: str) -> QDo
     box.setSuffix(f" {unit}")
     box.setToolTip(tip)
     return box
-
-
-def row(*widgets: QWidget) -> QHBoxLayout:
-    """Return a row of widgets, none wider than it needs but the fields and buttons."""
-    line = QHBoxLayout()
-    line.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        line.addWidget(widget, stretch=0 if isinstance(widget, QLabel) else 1)
-    return line
 
 
 def grid(buttons: Sequence[QPushButton]) -> QGridLayout:

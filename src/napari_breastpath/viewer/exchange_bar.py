@@ -11,12 +11,11 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_breastpath.analyses import Imported
-from napari_breastpath.core.errors import BreastPathError, UsageError
+from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.results import Result
 from napari_breastpath.viewer import jobs
 from napari_breastpath.viewer.exporting import ExportMenu, ask_where
 from napari_breastpath.viewer.importing import ImportMenu, ask_what, imported_text
-from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.runner import Handler, Runner
 from napari_breastpath.viewer.saving import choose_picture
@@ -34,20 +33,6 @@ class Say(Protocol):
     """Shows one line to the user."""
 
     def __call__(self, text: str, error: bool = False) -> None: ...
-
-
-def shown_result(session: Session) -> Result:
-    """Return the result that is shown, if it is measured.
-
-    Raises
-    ------
-    UsageError
-        There is none.
-    """
-    result = session.result
-    if result is None or result.status not in MEASURED:
-        raise UsageError("Measurements", "there is no result", "run an analysis or open one")
-    return result
 
 
 class ExchangeBar(QWidget):
@@ -154,14 +139,14 @@ class ExchangeBar(QWidget):
     def _ready(self, task: str) -> Result:
         """Return the shown result, while nothing else is under way."""
         self.runner.check_idle(task)
-        return shown_result(self.session)
+        return self.session.require_result()
 
     def _start(
         self, task: str, text: str, job: Callable[[Result], WorkFunction], done: Handler
     ) -> None:
         def start() -> None:
             self.runner.check_idle(task)
-            shown_result(self.session)
+            self.session.require_result()
             LiveNumbers.of(self.session).save_first(lambda: self._in_one_line(begin))
 
         def begin() -> None:

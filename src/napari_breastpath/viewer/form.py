@@ -21,7 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_breastpath.analyses import ANALYSES, Request
+from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.viewer.where import PLACES, WHOLE
+from napari_breastpath.viewer.wording import ERROR_COLOR
 
 DOCK_WIDTH_PX = 340
 TITLES = {"tumour": "Tumour: map, regions, sizes"}
@@ -83,6 +85,15 @@ def beside(*widgets: QWidget) -> QHBoxLayout:
     return row
 
 
+def row(*widgets: QWidget) -> QHBoxLayout:
+    """Return a row; fields and buttons share what room the labels leave."""
+    line = QHBoxLayout()
+    line.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        line.addWidget(widget, stretch=0 if isinstance(widget, QLabel) else 1)
+    return line
+
+
 def scrolling(widget: QWidget) -> QScrollArea:
     """Return a frame that scrolls upwards and downwards where the screen is too low."""
     area = QScrollArea()
@@ -101,6 +112,23 @@ def compact_form(parent: QWidget | None = None) -> QFormLayout:
     form.setHorizontalSpacing(8)
     form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
     return form
+
+
+class StatusPanel(QWidget):
+    """A panel with a line (`status`) that says what happened or what went wrong."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.status = note()
+
+    def say(self, text: str, error: bool = False) -> None:
+        """Show one line."""
+        self.status.setStyleSheet(f"color: {ERROR_COLOR};" if error else "")
+        self.status.setText(text)
+
+    def complain(self, error: BreastPathError | str) -> None:
+        """Show an error as one line."""
+        self.say(str(error), error=True)
 
 
 class AnalysisForm(QWidget):

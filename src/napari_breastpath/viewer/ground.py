@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.results.masks import scored_channels
-from napari_breastpath.viewer.layers import HEAT, MEASURED, ChannelView
+from napari_breastpath.viewer.layers import HEAT, ChannelView
 from napari_breastpath.viewer.palette import class_colours
 from napari_breastpath.viewer.visited import CELL_UM, taken
 
@@ -54,7 +54,7 @@ def cells(slide: Slide) -> Lattice:
 def read_ground(slide: Slide, result: Result | None) -> Ground:
     """Read the map of a slide; takes seconds where a slide has no coarse level."""
     picture = as_rgb(slide.thumbnail(MAP_PX))
-    if result is not None and result.status in MEASURED:
+    if result is not None and result.is_measured:
         return Ground(picture, result_tissue(result, cells(slide)), read_overlays(result))
     overlays = read_overlays(result) if result is not None else {}
     return Ground(picture, guessed_tissue(picture, slide), overlays)
@@ -94,7 +94,7 @@ def read_overlays(result: Result) -> dict[str, Rgb]:
     channels = scored_channels(result.classes)
     levels = tuple(ChannelView(x, channels) for x in result.map.probability.levels)
     found = {"probability": heat_rgba(fitting(levels, MAP_PX))}
-    if result.status in MEASURED:
+    if result.is_measured:
         found["mask"] = mask_rgba(result.map.label("mask"), result.classes)
     return found
 

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 TAG = "breastpath"
-MEASURED = ("complete", "incomplete")
 """Status of a result that has a mask."""
 REFRESH_S, RELOAD_S = 0.25, 1.0
 TISSUE_RGB = (0, 160, 200)
@@ -154,7 +153,7 @@ def probability_layer(result: Result) -> LayerData:
         "colormap": heat_colormap(),
         "contrast_limits": (0, 255),
         "interpolation2d": "nearest",
-        "visible": result.status not in MEASURED,
+        "visible": not result.is_measured,
         **_of_result(result, "probability"),
     }
     levels = [ChannelView(level, channels) for level in result.map.probability.levels]

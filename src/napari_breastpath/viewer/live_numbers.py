@@ -19,7 +19,6 @@ from superqt.utils import qdebounced
 from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.figures import Figures, figures_of, undamaged
 from napari_breastpath.viewer.in_order import InOrder
-from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.live_ready import Advice, Ready, prepare, show_mask
 from napari_breastpath.viewer.preview import Window, preview_levels
 from napari_breastpath.viewer.saver import Saver
@@ -124,7 +123,7 @@ class LiveNumbers(Companion):
     def _on_result(self, result: Result | None) -> None:
         session = self._alive()
         corrections = session.corrections if session else None
-        is_measured = result is not None and result.status in MEASURED
+        is_measured = result is not None and result.is_measured
         self._saver.follow(result if is_measured and corrections else None)
         self._forget()
         if not is_measured or corrections is None:

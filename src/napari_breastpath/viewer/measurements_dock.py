@@ -16,12 +16,13 @@ from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.caliper import Caliper
 from napari_breastpath.viewer.closing import ClosingGuard
 from napari_breastpath.viewer.ellipse import NOT_YET, MomentAxis
-from napari_breastpath.viewer.exchange_bar import ExchangeBar, shown_result
+from napari_breastpath.viewer.exchange_bar import ExchangeBar
 from napari_breastpath.viewer.figure_form import FigureForm, set_text
 from napari_breastpath.viewer.figures import Figures, undamaged
 from napari_breastpath.viewer.form import (
     DOCK_WIDTH_PX,
     SPECIMENS,
+    StatusPanel,
     beside,
     choice,
     compact_form,
@@ -30,7 +31,6 @@ from napari_breastpath.viewer.form import (
     select,
     threshold_box,
 )
-from napari_breastpath.viewer.layers import MEASURED
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.noting import lock_reason
@@ -58,7 +58,7 @@ TIPS = {
 }
 
 
-class MeasurementsDock(QWidget):
+class MeasurementsDock(StatusPanel):
     """Dock with the measurements of the result that a viewer's session shows.
 
     Parameters
@@ -83,7 +83,7 @@ class MeasurementsDock(QWidget):
     # ------------------------------------------------------------------ what it looks like
     def _build(self) -> None:
         self.figures = FigureForm()
-        self.warnings, self.status = note(), note()
+        self.warnings = note()
         self.doubt = note()
         for line in (self.warnings, self.doubt):
             line.setStyleSheet(f"color: {wording.WARNING_COLOR};")
@@ -154,7 +154,7 @@ class MeasurementsDock(QWidget):
     # ------------------------------------------------------------------ what is shown
     def show_result(self, result: Result | None) -> None:
         """Show a result's figures; of one that is not measured yet, say so."""
-        measured = result if result is not None and result.status in MEASURED else None
+        measured = result if result is not None and result.is_measured else None
         self.say("" if measured else NOTHING_YET)
         try:
             self._show(measured)
@@ -213,8 +213,8 @@ class MeasurementsDock(QWidget):
 
     def _show_again(self, _: object) -> None:
         """Show newer numbers, or what hands measured, and leave choices as they are."""
-        result = self.session.result
-        if result is not None and result.status in MEASURED:
+        result = self.session.measured_result
+        if result is not None:
             try:
                 self._show(result, again=True)
             except ResultError as error:
@@ -224,7 +224,7 @@ class MeasurementsDock(QWidget):
     def _on_runner(self) -> None:
         """Let choices be changed only while nothing else writes to the result."""
         result, measuring = self.session.result, self.runner.task == MEASURING
-        measured = result is not None and result.status in MEASURED
+        measured = result is not None and result.is_measured
         lock = self._lock
         free = bool(measured and (self.runner.idle or measuring) and not lock)
         one_class = measured and result is not None and len(result.classes) == 1
@@ -234,15 +234,6 @@ class MeasurementsDock(QWidget):
         self.reset_button.setEnabled(not lock)
         self.reset_button.setToolTip(lock or TIPS["reset_button"])
         self.exchange.lock(lock)
-
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line at the bottom."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
-    def complain(self, error: BreastPathError | str) -> None:
-        """Show an error as one line."""
-        self.say(str(error), error=True)
 
     # ------------------------------------------------------------------ what hands do
     def _on_threshold(self, value: float) -> None:
@@ -289,7 +280,7 @@ class MeasurementsDock(QWidget):
     def go_to_longest(self) -> None:
         """Bring the longest extent to the middle of the view."""
         try:
-            shown_result(self.session)
+            self.session.require_result()
             figures = self.live.figures()
             region = figures.summary.get("longest_feret_region") if figures else None
             if region is None:

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QVBoxLay
 from napari_breastpath.core.geometry import Box
 from napari_breastpath.slides import Slide
 from napari_breastpath.viewer import commands, wording
-from napari_breastpath.viewer.form import beside, choice, note, select
+from napari_breastpath.viewer.form import StatusPanel, beside, choice, note, select
 from napari_breastpath.viewer.ground import visited_rgba
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.map_view import MapView
@@ -48,7 +48,7 @@ def row_of(buttons: Iterable[QPushButton]) -> QHBoxLayout:
     return row
 
 
-class NavigatorDock(QWidget):
+class NavigatorDock(StatusPanel):
     """Dock that shows where one is on the slide and takes one elsewhere.
 
     Parameters
@@ -95,7 +95,6 @@ class NavigatorDock(QWidget):
         self.delete.setToolTip("Delete the selected ruler or area, else the last one")
         self.picture = QPushButton("Picture…")
         self.picture.setToolTip("Save what is on screen as PNG, with scale bar and caption")
-        self.status = note()
         self._lay_out()
 
     def _objective(self, power: float) -> QPushButton:
@@ -169,15 +168,6 @@ class NavigatorDock(QWidget):
         for power, button in self.objectives.items():
             button.setEnabled(there)
             button.setChecked(power == now)
-
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line at the bottom."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
-    def complain(self, line: str) -> None:
-        """Show an error as one line."""
-        self.say(line, error=True)
 
     # ------------------------------------------------------------------ measuring
     def _on_lock(self, _: object = None) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from weakref import ref
 
 from napari_breastpath.viewer.layers import (
-    MEASURED,
     LayerData,
     LiveLayer,
     make_layer,
@@ -99,7 +98,7 @@ class OurLayers:
     def show(self, result: Result) -> None:
         """Show the maps of a result, read anew."""
         self._live = None
-        is_measured = result.status in MEASURED
+        is_measured = result.is_measured
         heat = self.of_role("probability")
         if is_measured and heat is not None and self.of_role("mask") is None:
             heat.visible = False

@@ -17,7 +17,6 @@ from napari_breastpath.results import load_result
 from napari_breastpath.slides import PATTERNS, Slide, open_slide
 from napari_breastpath.slides.backend import reading
 from napari_breastpath.viewer.layers import (
-    MEASURED,
     LayerData,
     mask_layer,
     outline_layer,
@@ -79,7 +78,7 @@ def read_result(path: Paths) -> list[LayerData]:
         layers = [slide_layer(slide), probability_layer(result)]
     except BreastPathError as error:
         return refuse(error, viewer)
-    if result.status in MEASURED:
+    if result.is_measured:
         layers += [describe(result) for describe in (tissue_layer, mask_layer, outline_layer)]
     return layers
 

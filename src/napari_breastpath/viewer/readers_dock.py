@@ -22,9 +22,8 @@ from qtpy.QtWidgets import (
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.results.folder import SUFFIX
-from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.dialogs import brief
-from napari_breastpath.viewer.form import DOCK_WIDTH_PX, note
+from napari_breastpath.viewer.form import DOCK_WIDTH_PX, StatusPanel, note
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.reader_layers import COLOURS
 from napari_breastpath.viewer.reader_words import (
@@ -34,7 +33,7 @@ from napari_breastpath.viewer.reader_words import (
     figure_rows,
 )
 from napari_breastpath.viewer.session import Session
-from napari_breastpath.viewer.two_readers import TwoReaders, shown_result
+from napari_breastpath.viewer.two_readers import TwoReaders
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,7 +50,7 @@ TIPS = {
 }
 
 
-class ReadersDock(QWidget):
+class ReadersDock(StatusPanel):
     """Dock that lays a second reader's corrections over those of the shown result.
 
     Parameters
@@ -79,7 +78,7 @@ class ReadersDock(QWidget):
         self.table.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.before, self.after = QPushButton("◀"), QPushButton("▶  Next difference")
         self.before.setMaximumWidth(36)
-        self.where, self.status = note(), note()
+        self.where = note()
         self.export_button = QPushButton("Export CSV…")
         for name, tip in TIPS.items():
             getattr(self, name).setToolTip(tip)
@@ -183,20 +182,11 @@ class ReadersDock(QWidget):
         elif len(row.values) == 1:
             self.table.setSpan(k, 1, 1, 2)
 
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line at the bottom."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
-    def complain(self, line: str) -> None:
-        """Show an error as one line."""
-        self.say(line, error=True)
-
     # ------------------------------------------------------------------ what the buttons ask
     def choose(self) -> None:
         """Ask for the second result, and compare."""
         try:
-            start = str(shown_result(self.session).path.parent)
+            start = str(self.session.require_result().path.parent)
         except BreastPathError as error:
             self.complain(str(error))
             return

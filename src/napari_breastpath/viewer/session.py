@@ -14,11 +14,11 @@ from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
-from napari_breastpath.core.errors import ResultError
+from napari_breastpath.core.errors import ResultError, UsageError
 from napari_breastpath.edits import Corrections, Entry
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.slides import Slide, open_slide
-from napari_breastpath.viewer.layers import MEASURED, TAG, dress, slide_layer, tag
+from napari_breastpath.viewer.layers import TAG, dress, slide_layer, tag
 from napari_breastpath.viewer.moved_slide import slide_of
 from napari_breastpath.viewer.navigate import feret_world, go_to
 from napari_breastpath.viewer.our_layers import OurLayers
@@ -115,6 +115,25 @@ class Session:
         """Library that reads the open slide: `tifffile`, `openslide`, `zarr` or `pillow`."""
         return None if self.slide is None else self.slide.reader
 
+    @property
+    def measured_result(self) -> Result | None:
+        """The result that is shown, once it is measured."""
+        return self.result if self.result is not None and self.result.is_measured else None
+
+    def require_result(self) -> Result:
+        """Return `measured_result`.
+
+        Raises
+        ------
+        UsageError
+            There is none.
+        """
+        if self.measured_result is None:
+            raise UsageError(
+                "The result", "no measured one is shown", "run an analysis or open one"
+            )
+        return self.measured_result
+
     def layer(self, role: str) -> Layer | None:
         """Return our layer of a role (see `our_layers`), None when there is none (any more)."""
         return self._layers.of_role(role)
@@ -182,7 +201,7 @@ class Session:
             self.corrections.result = result
             return
         self.corrections = self.locked = None
-        if result.status not in MEASURED:
+        if not result.is_measured:
             return
         try:
             self.corrections = Corrections.open(result, reader_name())

@@ -9,7 +9,6 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QGroupBox,
-    QHBoxLayout,
     QLineEdit,
     QMenu,
     QProgressBar,
@@ -20,20 +19,20 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.report.wording import RESEARCH_ONLY
 from napari_breastpath.training.comparing import Agreement
 from napari_breastpath.training.corrected import Wishes
-from napari_breastpath.viewer import wording
 from napari_breastpath.viewer.agreement_table import AgreementTable
 from napari_breastpath.viewer.corrected_table import CorrectedTable
 from napari_breastpath.viewer.curve_view import CurveView
 from napari_breastpath.viewer.form import (
     DOCK_WIDTH_PX,
+    StatusPanel,
     beside,
     choice,
     compact_form,
     note,
+    row,
     scrolling,
 )
 from napari_breastpath.viewer.runner import CANCELLING, IDLE, RUNNING
@@ -49,7 +48,7 @@ TIPS = {
 }
 
 
-class TrainPanel(QWidget):
+class TrainPanel(StatusPanel):
     """The widgets of the dock: all but Start, progress and status scroll."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -65,7 +64,7 @@ class TrainPanel(QWidget):
         self.curves, self.compared, self.verdict = CurveView(), AgreementTable(), note()
         self.show_maps = QPushButton("Show both maps of this slide")
         self.keep, self.throw_away = QPushButton("Keep new model"), QPushButton("Throw away")
-        self.start_button, self.bar, self.status = QPushButton(BUTTON[IDLE]), QProgressBar(), note()
+        self.start_button, self.bar = QPushButton(BUTTON[IDLE]), QProgressBar()
         self.learning, self.outcome = QGroupBox("Learning"), QGroupBox("Old against new")
         self._wanted: QWidget = self.learning
         self._lay_out()
@@ -138,15 +137,6 @@ class TrainPanel(QWidget):
             self.base.addItem(text, value)
         self.base.setCurrentIndex(max(0, self.base.findData(before)))
 
-    def say(self, text: str, error: bool = False) -> None:
-        """Show one line under the progress bar."""
-        self.status.setStyleSheet(f"color: {wording.ERROR_COLOR};" if error else "")
-        self.status.setText(text)
-
-    def complain(self, error: BreastPathError | str) -> None:
-        """Show an error as one line."""
-        self.say(str(error), error=True)
-
     def bring_to_view(self, widget: QWidget) -> None:
         """Scroll to a widget, once it has its place."""
         self._wanted = widget
@@ -212,12 +202,3 @@ def rate_box() -> QDoubleSpinBox:
     box.setSingleStep(0.0001)
     box.setValue(Wishes("").rate)
     return box
-
-
-def row(*widgets: QWidget) -> QHBoxLayout:
-    """Return widgets side by side, equally wide."""
-    line = QHBoxLayout()
-    line.setContentsMargins(0, 0, 0, 0)
-    for widget in widgets:
-        line.addWidget(widget, stretch=1)
-    return line

@@ -17,7 +17,7 @@ from napari_breastpath.exchange.comparison import export_comparison
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_world
-from napari_breastpath.viewer.layers import MEASURED, make_layer, reload
+from napari_breastpath.viewer.layers import make_layer, reload
 from napari_breastpath.viewer.navigate import go_to
 from napari_breastpath.viewer.reader_layers import READER_ROLES, reader_layers
 from napari_breastpath.viewer.worker import Work
@@ -98,7 +98,7 @@ class TwoReaders(Companion):
         UsageError
             Nothing is shown; or it is of another slide, map or model, or the shown one itself.
         """
-        shown = shown_result(self.session)
+        shown = self.session.require_result()
         other = second_result(shown, path)
         self.close()
         self.other, self.names = other, reader_names(shown, other)
@@ -143,7 +143,7 @@ class TwoReaders(Companion):
         self.abandon()
         self.stale, self.place = False, None
         self._reload()
-        shown = shown_result(self.session)
+        shown = self.session.require_result()
         self._threshold = shown.record["settings"].get("threshold")
         work = self._work = Work(comparing(shown.path, self.other.path))
         work.done.connect(lambda found: self._on_found(work, found))
@@ -216,7 +216,7 @@ class TwoReaders(Companion):
 
     @property
     def _mpp(self) -> Any:
-        return shown_result(self.session).slide_mpp
+        return self.session.require_result().slide_mpp
 
     # ------------------------------------------------------------------ export
     def export(self, path: Path) -> tuple[Path, Path]:
@@ -238,20 +238,12 @@ class TwoReaders(Companion):
         return export_comparison(self.found, results, path)
 
 
-def shown_result(session: Session) -> Result:
-    """Return the measured result that is shown; raise `UsageError` where there is none."""
-    result = session.result
-    if result is None or result.status not in MEASURED:
-        raise UsageError("Two readers", "no measured result is shown", "open the first one")
-    return result
-
-
 def second_result(shown: Result, path: Path) -> Result:
     """Load the second reader's result, and check that it can be laid over the shown one."""
     if path.resolve() == shown.path.resolve():
         raise UsageError(path, "is the result that is shown", "choose the other reader's")
     other = load_result(path)
-    if other.status not in MEASURED:
+    if not other.is_measured:
         raise ResultError(path, "is not measured", "finish its analysis first")
     check_same(shown, other)
     return other

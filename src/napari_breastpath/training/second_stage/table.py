@@ -23,7 +23,6 @@ Floats: TypeAlias = NDArray[np.float64]
 LABEL_COLUMNS = ("slide", "patient", "metastasis")
 AXIS_COLUMN = "major_axis_mm"
 ADVICE = "columns slide, patient, metastasis (0 or 1) and, where known, major_axis_mm"
-MEASURED = ("complete", "incomplete")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +151,7 @@ def collect_features(
 
 
 def _of_result(result: Result, row: str) -> pd.DataFrame:
-    if result.status not in MEASURED:
+    if not result.is_measured:
         raise UsageError(result.path, f"its status is {result.status}", "analyse its slide again")
     table = _with_features(result.path, result.features.loc[[row]])
     table.index = [result.slide_path.name]
