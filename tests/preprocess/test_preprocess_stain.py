@@ -150,6 +150,16 @@ def test_two_runs_give_the_same_matrix_whatever_ran_before() -> None:
     assert elsewhere.stdout == f"{here}\n"
 
 
+def test_the_network_keeps_its_threads_after_a_stain_was_fitted() -> None:
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        fitted("vahadane")
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_pixel_becomes_the_same_colour_in_any_batch_on_any_device(device: str) -> None:
     normalizer = fitted()

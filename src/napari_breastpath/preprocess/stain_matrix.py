@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 
 from napari_breastpath.preprocess.optical_density import Floats
@@ -45,9 +47,17 @@ def vahadane(density: Floats) -> Floats:
     ----------
     Vahadane et al., IEEE Trans. Med. Imaging 35 (2016), 1962, eq. 4; Mairal et al., JMLR 11 (2010).
     """
+    # SPAMS leaves OpenMP at one thread in whichever thread calls it, and PyTorch there with it.
+    with ThreadPoolExecutor(1, "spams") as alone:
+        dictionary = alone.submit(_dictionary, density).result()
+    return haematoxylin_first(unit_rows(np.ascontiguousarray(dictionary.T)))
+
+
+def _dictionary(density: Floats) -> Floats:
+    """Return the dictionary (3, 2) that SPAMS learns of optical densities (n, 3)."""
     import spams
 
-    dictionary = spams.trainDL(
+    learned: Floats = spams.trainDL(
         X=np.asfortranarray(density.T),
         K=2,
         lambda1=SPARSITY,
@@ -59,7 +69,7 @@ def vahadane(density: Floats) -> Floats:
         numThreads=1,
         verbose=False,
     )
-    return haematoxylin_first(unit_rows(np.ascontiguousarray(dictionary.T)))
+    return learned
 
 
 def macenko(density: Floats) -> Floats:
