@@ -23,6 +23,8 @@ from napari_breastpath.viewer.ellipse import axes_world
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.measurements_dock import MeasurementsDock
 from napari_breastpath.viewer.noting import note
+from napari_breastpath.viewer.ruler_shapes import Figure
+from napari_breastpath.viewer.rulers import Rulers
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.tour import LENGTH, Tour
 
@@ -182,6 +184,25 @@ def test_a_name_is_asked_for_once_and_measurements_wait_for_it(
     wait(lambda: dock.session.corrections.state.extent is not None)
     assert dock.session.corrections.state.extent.reader == "B. Reader"
     assert preferences.reader_name() == "B. Reader"
+
+
+def test_a_ruler_waits_for_the_name_and_is_in_the_record(
+    dock: MeasurementsDock, qtbot: Any, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window = QWidget()
+    qtbot.addWidget(window)
+    monkeypatch.setattr(reader_name, "parent_window", lambda: window)
+    rulers, corrections = Rulers.of(dock.session), dock.session.corrections
+    rulers.add(Figure("ruler", np.array([(0.0, 0.0), (300.0, 400.0)])))
+    wait(lambda: window.findChild(QInputDialog) is not None)
+    assert corrections.log == ()
+    question = window.findChild(QInputDialog)
+    question.setTextValue("C. Reader")
+    question.accept()
+    wait(lambda: len(corrections.log) == 1)
+    wait(lambda: dock.live.is_saved)
+    edits = load_result(dock.session.result.path).record["edits"]
+    assert (edits["entries"], corrections.log[0].reader) == (1, "C. Reader")
 
 
 def test_a_refused_name_is_not_asked_for_again(

@@ -34,6 +34,7 @@ def result_path(tmp_path: Path) -> Path:
 @pytest.fixture
 def viewer(make_napari_viewer: Callable[..., Any]) -> Any:
     preferences.answer(False)
+    preferences.set_reader_name("A. Reader")
     return make_napari_viewer(show=True)
 
 

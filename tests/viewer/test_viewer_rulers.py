@@ -211,7 +211,7 @@ def test_moved_deleted_and_copied_figures_follow_in_the_journal(bench: Any, qtbo
     expected = to_level0(SQUARE[:2] + 50, PixelSize(*MPP))
     qtbot.waitUntil(
         lambda: (
-            [len(rulers_on_disk(bench.path)) == 1]
+            len(rulers_on_disk(bench.path)) == 1
             and np.allclose(rulers_on_disk(bench.path)[0].points, expected)
         )
     )

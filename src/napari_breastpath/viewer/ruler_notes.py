@@ -12,7 +12,7 @@ from napari_breastpath.viewer.ruler_shapes import Figure
 
 if TYPE_CHECKING:
     from napari_breastpath.core.geometry import PixelSize
-    from napari_breastpath.edits import Corrections
+    from napari_breastpath.edits import Corrections, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Outcome:
     """What came of some steps: what is in the journal now by key, and why it stopped early."""
 
     noted: dict[int, Noted | None]
+    entries: tuple[Entry, ...] = ()
     error: str = ""
 
 
@@ -65,18 +66,20 @@ def steps(drawn: Mapping[int, Figure], noted: Mapping[int, Noted]) -> list[Step]
 def take(corrections: Corrections, mpp: PixelSize, wanted: Iterable[Step]) -> Outcome:
     """Note steps in the journal, in order, until one is refused."""
     done: dict[int, Noted | None] = {}
+    entries: list[Entry] = []
     try:
         for step in wanted:
             if step.old is not None:
-                corrections.note("ruler_removed", {"number": step.old})
+                entries.append(corrections.note("ruler_removed", {"number": step.old}))
                 done[step.key] = None
             if step.figure is not None:
-                done[step.key] = Noted(_add(corrections, mpp, step.figure), step.figure)
+                entries.append(_add(corrections, mpp, step.figure))
+                done[step.key] = Noted(entries[-1].number, step.figure)
     except BreastPathError as error:
-        return Outcome(done, str(error))
-    return Outcome(done)
+        return Outcome(done, tuple(entries), str(error))
+    return Outcome(done, tuple(entries))
 
 
-def _add(corrections: Corrections, mpp: PixelSize, figure: Figure) -> int:
+def _add(corrections: Corrections, mpp: PixelSize, figure: Figure) -> Entry:
     points = [[float(x), float(y)] for x, y in to_level0(figure.points, mpp)]
-    return corrections.note(figure.kind, {"points": points}).number
+    return corrections.note(figure.kind, {"points": points})

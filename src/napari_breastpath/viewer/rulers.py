@@ -14,6 +14,7 @@ from superqt.utils import qdebounced, qthrottled
 
 from napari_breastpath.viewer.companions import Companion
 from napari_breastpath.viewer.coordinates import to_world
+from napari_breastpath.viewer.reader_name import with_reader
 from napari_breastpath.viewer.ruler_layers import (
     LABELS_ROLE,
     ROLE,
@@ -25,13 +26,14 @@ from napari_breastpath.viewer.ruler_layers import (
     show_figures,
     show_labels,
 )
-from napari_breastpath.viewer.ruler_notes import Noted, Outcome, steps, take
+from napari_breastpath.viewer.ruler_notes import Noted, Outcome, Step, steps, take
 from napari_breastpath.viewer.ruler_shapes import SHAPE_OF, Figure, is_slip
 from napari_breastpath.viewer.worker import Work
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
 
+    from napari_breastpath.core.geometry import PixelSize
     from napari_breastpath.edits import Corrections
     from napari_breastpath.results import Result
     from napari_breastpath.viewer.session import Session
@@ -156,10 +158,13 @@ class Rulers(Companion):
         wanted = steps(drawn, self._noted)
         if wanted:
             self._noting = frozenset(step.key for step in wanted)
-            work = Work(lambda _: take(corrections, mpp, wanted))
-            work.done.connect(lambda outcome: self._on_noted(corrections, outcome))
-            work.failed.connect(self.failed.emit)
-            work.start()
+            with_reader(session, lambda _: self._take(corrections, mpp, wanted))
+
+    def _take(self, corrections: Corrections, mpp: PixelSize, wanted: list[Step]) -> None:
+        work = Work(lambda _: take(corrections, mpp, wanted))
+        work.done.connect(lambda outcome: self._on_noted(corrections, outcome))
+        work.failed.connect(self.failed.emit)
+        work.start()
 
     def _drawn(self) -> dict[int, Figure]:
         layer = self.layer
@@ -176,6 +181,8 @@ class Rulers(Companion):
             self._noted.pop(key, None)
             if noted is not None:
                 self._noted[key] = noted
+        for entry in outcome.entries:
+            session.edited.emit(entry)
         if outcome.error:
             self._on_refused(outcome.error)
         self._note_soon()
