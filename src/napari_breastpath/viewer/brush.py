@@ -57,6 +57,7 @@ class Brush:
         """Give the edit layer class and size, and listen to it."""
         layer.selected_label = self.value
         layer.brush_size = self._size_px()
+        hide_box(self._canvas.session.viewer)
         if self._on_press in layer.mouse_drag_callbacks:
             return
         layer.mouse_drag_callbacks.append(self._on_press)
@@ -137,3 +138,14 @@ class Brush:
         mode = self._canvas.mode
         tool = "eraser" if mode == "paint" and self.value == 0 else MODE_TOOLS.get(mode, "brush")
         self._stroked(change, tool, time.monotonic() - began if began is not None else 0.0)
+
+
+def hide_box(viewer: Any) -> None:
+    """Take napari's box from behind the brush's circle.
+
+    napari 0.9 draws a box behind every overlay of the canvas: behind this one a black square of
+    8 px, which covers what is painted and stays where the brush was put away.
+    """
+    circle = getattr(viewer.canvas.overlays, "_brush_circle", None)
+    if circle is not None:
+        circle.box = False
