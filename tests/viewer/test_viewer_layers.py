@@ -11,6 +11,7 @@ from viewer_results import make_result
 
 from napari_breastpath.results import Result
 from napari_breastpath.viewer import layers
+from napari_breastpath.viewer.outlines import Outlines
 from napari_breastpath.viewer.palette import SAFE
 
 
@@ -76,7 +77,8 @@ def test_a_mask_names_and_colours_its_classes_and_outlines_are_outlines(result: 
     outline = layers.make_layer(layers.outline_layer(result))
     assert mask.features.set_index("index")["class"].to_dict() == {0: "none", 1: "tumour"}
     assert mask.get_color(1)[:3] == pytest.approx(np.array(SAFE[0]) / 255, abs=1e-3)
-    assert (mask.contour, outline.contour, mask.editable) == (0, 2, False)
+    assert (mask.contour, outline.contour, mask.editable) == (0, 0, False)
+    assert isinstance(outline.data[0], Outlines)
 
 
 def test_the_tissue_outline_of_a_preview_can_be_painted(result: Result) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
+from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import class_colours, paintable
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ LayerData: TypeAlias = tuple[Any, dict[str, Any], str]
 TAG = "breastpath"
 """Status of a result that has a mask."""
 REFRESH_S, RELOAD_S = 0.25, 1.0
-TISSUE_RGB = (0, 160, 200)
+TISSUE_RGB, TISSUE_PX = (0, 160, 200), 1
 # Position, red, green, blue, opacity: hues that H&E does not have, so heat reads as heat.
 HEAT = np.array(
     [
@@ -170,17 +171,17 @@ def mask_layer(result: Result) -> LayerData:
 def outline_layer(result: Result) -> LayerData:
     """Describe the outlines of the regions.
 
-    The mask again, drawn as contours: as many regions as there are, at once, in a width that stays
+    Of the mask as it is looked at: as many regions as there are, at once, in a width that stays
     the same on screen. (Thousands of polygons would stop the window for seconds.)
     """
     look = class_look(result.classes)
     arguments = {"name": "Region outlines", **look, **_of_result(result, "regions")}
-    return list(result.map.label("mask").levels), arguments, "labels"
+    return outlines(result.map.label("mask").levels), arguments, "labels"
 
 
 def tissue_layer(result: Result) -> LayerData:
     """Describe the outline of the tissue that was analysed, from the result."""
-    levels = list(result.map.label("tissue").levels)
+    levels = outlines(result.map.label("tissue").levels, TISSUE_PX)
     return levels, {**_tissue(), **_of_result(result, "tissue")}, "labels"
 
 
@@ -251,11 +252,10 @@ def make_layer(data: LayerData) -> Layer:
 
 
 def dress(layer: Layer) -> None:
-    """Set what napari takes no argument for: outlines instead of filled areas."""
-    widths = {"regions": 2, "tissue": 1, "reader A": 2, "reader B": 2}
-    width = widths.get(tag(layer).get("role", ""))
-    if width is not None and layer.contour != width:
-        layer.contour = width
+    """Set what napari takes no argument for: the outline of tissue that hands may paint."""
+    is_painted = tag(layer).get("role") == "tissue" and not layer.multiscale
+    if is_painted and layer.contour != TISSUE_PX:
+        layer.contour = TISSUE_PX
 
 
 def reload(layer: Layer) -> None:

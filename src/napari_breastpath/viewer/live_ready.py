@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari_breastpath.analyses.effects import category_warning, effects
 from napari_breastpath.viewer.layers import reload
+from napari_breastpath.viewer.outlines import Outlines, outlines
 from napari_breastpath.viewer.preview import Peaks, Window
 
 if TYPE_CHECKING:
@@ -70,14 +71,14 @@ def prepare(corrections: Corrections, stop: threading.Event) -> Ready | None:
 
 def show_mask(session: Session, levels: Sequence[Any]) -> None:
     """Show a mask in its layers; what shows through the same kind of levels is only drawn again."""
-    for role in ("mask", "regions"):
+    for role, shown in (("mask", levels), ("regions", outlines(levels))):
         layer = session.layer(role)
         if layer is not None:
-            _show(layer, levels)
+            _show(layer, shown)
 
 
 def _show(layer: Layer, levels: Sequence[Any]) -> None:
-    is_same = isinstance(layer.data[0], type(levels[0]))
+    is_same = _kind(layer.data[0]) is _kind(levels[0])
     # Setting the data shows the coarsest level for a moment; napari holds that one in memory.
     if is_same and layer.data_level < len(levels) - 1:
         layer.refresh(extent=False, thumbnail=False, highlight=False)
@@ -85,3 +86,8 @@ def _show(layer: Layer, levels: Sequence[Any]) -> None:
         reload(layer)
     else:
         layer.data = list(levels)
+
+
+def _kind(level: Any) -> type:
+    """Return what a level of a mask, or of its outlines, is made of."""
+    return type(level.mask if isinstance(level, Outlines) else level)

@@ -89,7 +89,6 @@ class PreviewLevel:
         self.shape: tuple[int, int] = tuple(like.shape)
         self.chunks: tuple[int, int] = tuple(like.chunks)
         self.size = self.shape[0] * self.shape[1]
-        self._last: tuple[Any, UInt8Array] | None = None
 
     def __getitem__(self, key: Any) -> UInt8Array:
         if self._peaks is not None:
@@ -100,17 +99,9 @@ class PreviewLevel:
         window = key if isinstance(key, tuple) else (key,)
         spans = [*window, *[slice(None)] * (2 - len(window))]
         whole = [_span(s, n) for s, n in zip(spans, self.shape, strict=True)]
-        mask = self._mask(*whole)
+        mask = self._corrections.mask(*(slice(*span) for span in whole))
         dropped = tuple(slice(None) if isinstance(s, slice) else 0 for s in spans)
         return np.asarray(mask[dropped], np.uint8)
-
-    def _mask(self, rows: tuple[int, int], columns: tuple[int, int]) -> UInt8Array:
-        """Return a window of the mask; mask and outlines show the same one after each other."""
-        hands = self._corrections
-        wanted = (rows, columns, hands.threshold, len(hands.log))
-        if self._last is None or self._last[0] != wanted:
-            self._last = wanted, hands.mask(slice(*rows), slice(*columns))
-        return self._last[1]
 
     def __array__(
         self, dtype: np.dtype[Any] | None = None, copy: bool | None = None

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_breastpath.results import Result
 from napari_breastpath.viewer.coordinates import lattice_placement
 from napari_breastpath.viewer.layers import TAG, LayerData, label_look
+from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import Rgb
 
 READER_A, READER_B, DIFFERENCES = "reader A", "reader B", "differences"
@@ -90,7 +91,7 @@ def reader_layers(a: Result, b: Result, names: tuple[str, str]) -> list[LayerDat
     layers: list[LayerData] = [(difference_levels(a, b), differences, "labels")]
     for result, role, name, colour in zip((a, b), READER_ROLES, names, COLOURS, strict=False):
         arguments = {"name": name, **_one_colour(a.classes, colour), **_of(a, role)}
-        layers.append((list(result.map.label("mask").levels), arguments, "labels"))
+        layers.append((outlines(result.map.label("mask").levels), arguments, "labels"))
     return layers
 
 
