@@ -1,4 +1,4 @@
-"""Measure `nuclei-he` or `mitosis-demo` on the patients that its training left out; on a CPU.
+"""Measure `tumour-demo`, `nuclei-he` or `mitosis-demo` on what its training left out; on a CPU.
 
 ``python sample_data/evaluate_models.py mitosis [BUNDLE]`` prints the figures of the card;
 ``--write`` puts them into the bundle and fills its card, ``--picture FILE`` shows what was found.
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 import mitosis_figures
 import nuclei_figures
+import tumour_figures
 from held_out_images import Floats, Network, Rgb, read_whole, truth_over
 from napari_breastpath.errors import BreastPathError
 from napari_breastpath.models import ModelBundle, Predictor, load_model, make_predictor
@@ -32,8 +33,12 @@ from napari_breastpath.training.split import Fold
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
-NAMES = {"nuclei": "nuclei-he", "mitosis": "mitosis-demo"}
-MEASURES = {"nuclei": nuclei_figures.measure, "mitosis": mitosis_figures.measure}
+NAMES = {"tumour": "tumour-demo", "nuclei": "nuclei-he", "mitosis": "mitosis-demo"}
+MEASURES = {
+    "tumour": tumour_figures.measure,
+    "nuclei": nuclei_figures.measure,
+    "mitosis": mitosis_figures.measure,
+}
 STEP_PX = 32
 SHOWN, SHOWN_PX = 12, 128
 
@@ -111,6 +116,15 @@ def card_rows(figures: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def fold_rows(metrics: Mapping[str, Any]) -> str:
+    """Return the figures of each fold of the training as rows of a Markdown table."""
+    folds = {name: own for name, own in metrics.items() if name.startswith("fold ")}
+    return "\n".join(
+        f"| {name} | " + ", ".join(f"{what} {_cell(value)}" for what, value in own.items()) + " |"
+        for name, own in folds.items()
+    )
+
+
 def _cell(value: Any) -> str:
     if isinstance(value, list):
         middle, low, high = value
@@ -123,7 +137,8 @@ def write_card(bundle: ModelBundle, figures: Mapping[str, Any]) -> None:
     bundle = dataclasses.replace(bundle, metrics={**bundle.metrics, "held out": dict(figures)})
     template = Path(__file__).with_name(f"{bundle.name.replace('-', '_')}_card.md")
     facts = {field.name: getattr(bundle, field.name) for field in dataclasses.fields(bundle)}
-    filled = template.read_text(encoding="utf-8").format(**facts, rows=card_rows(figures))
+    rows, folds = card_rows(figures), fold_rows(bundle.metrics)
+    filled = template.read_text(encoding="utf-8").format(**facts, rows=rows, folds=folds)
     write_manifest(bundle)
     bundle.card.write_text(filled, encoding="utf-8")
 
