@@ -58,3 +58,9 @@ def test_the_likeliest_class_wins_and_tumour_classes_are_scored_together(
 def test_a_threshold_is_refused(four_classes: ModelBundle, drawn: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="likeliest class wins"):
         analyze(drawn, tmp_path, model=four_classes, threshold=0.4)
+
+
+def test_a_model_of_points_is_refused(drawn: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="mitosis-demo: gives heat around single points"):
+        analyze(drawn, tmp_path, model="mitosis-demo")
+    assert not list(tmp_path.iterdir())

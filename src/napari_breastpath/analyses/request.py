@@ -142,8 +142,14 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:37]}…"
 
 
-def check_threshold(request: Request, bundle: ModelBundle) -> None:
-    """Raise `UsageError` for a threshold with a model of several classes: the likeliest wins."""
+def check_model(request: Request, bundle: ModelBundle) -> None:
+    """Raise `UsageError` for a model that paints no regions, or a threshold that it has no use for.
+
+    Heat around points is none of a region. Of several classes the likeliest wins, at any threshold.
+    """
+    if bundle.task == "detection":
+        cause = "gives heat around single points, and no regions"
+        raise UsageError(bundle.name, cause, "choose a model that segments or classifies")
     if len(bundle.classes) > 1 and request.threshold != DEFAULT_THRESHOLD:
         cause = f"threshold {request.threshold} for a model of {len(bundle.classes)} classes"
         raise UsageError(bundle.name, cause, "leave out --threshold: the likeliest class wins")

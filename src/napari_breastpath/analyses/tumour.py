@@ -24,7 +24,7 @@ from napari_breastpath.analyses.preparing import (
     stored_tissue,
     tissue_factor,
 )
-from napari_breastpath.analyses.request import Request, check_same, check_status, check_threshold
+from napari_breastpath.analyses.request import Request, check_model, check_same, check_status
 from napari_breastpath.core.errors import ResultError, UsageError
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.core.progress import Progress, ProgressCallback
@@ -110,7 +110,7 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
     Result
         Its `status` says whether every tissue tile was read.
     """
-    check_threshold(job.request, job.bundle)
+    check_model(job.request, job.bundle)
     check_pixel_size(job.slide, *BRIGHT_FIELD_MPP)
     load_second_stage(job.bundle)  # what it lacks is said before the work, not after it
     warnings = check_slide(job.slide, job.bundle)

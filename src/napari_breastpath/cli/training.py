@@ -127,7 +127,7 @@ def summary(done: Trained) -> list[str]:
         lines.append(f"fold {number}         {words}")
     if done.bundle is not None:
         lines.append(f"bundle         {done.bundle.folder}")
-        lines.append(
-            f"try it         breastpath analyze SLIDE --model {done.bundle.folder} --out DIR"
-        )
+        if done.bundle.task != "detection":
+            command = f"breastpath analyze SLIDE --model {done.bundle.folder} --out DIR"
+            lines.append(f"try it         {command}")
     return lines
