@@ -113,3 +113,16 @@ def test_sources_count_by_their_share_not_their_size(tmp_path: Path) -> None:
     for kind in (0, 1):
         among = tiles.kind == kind
         assert shares[among & of_few].sum() == pytest.approx(3 * shares[among & ~of_few].sum())
+
+
+@pytest.mark.parametrize(("even", "expected"), [(False, [0.75, 0.25]), (True, [0.5, 0.5])])
+def test_patients_count_by_their_tiles_or_evenly(
+    tmp_path: Path, even: bool, expected: list[float]
+) -> None:
+    write_masks(tmp_path, patients=2)
+    asked = config(tmp_path / "run", source(tmp_path, even_patients=even))
+    samples = read_samples(asked)
+    places = np.zeros((4, 2))
+    tiles = Tiles(np.array([0, 0, 0, 1]), places, places, np.zeros(4, np.int64))
+    shares = tile_shares(tiles, samples)
+    assert [shares[:3].sum(), shares[3]] == pytest.approx(expected)

@@ -156,14 +156,24 @@ def draw(
 
 
 def tile_shares(tiles: Tiles, samples: Sequence[Sample]) -> NDArray[np.float64]:
-    """Return how often each tile is drawn, so that sources count by their share, not their size."""
+    """Return how often each tile is drawn, so that sources count by their share, not their size.
+
+    Among a source's tiles of one kind all are equally likely; with `even_patients` all patients.
+    """
     sources = {id(sample.source): sample.source for sample in samples}
-    numbers = {key: number for number, key in enumerate(sources)}
-    of_tile = np.array([numbers[id(samples[k].source)] for k in tiles.sample])
-    shares = np.array([source.share for source in sources.values()])
+    of_tile = np.array([id(samples[k].source) for k in tiles.sample])
+    patients = np.array([samples[k].patient for k in tiles.sample])
     weights = np.zeros(len(tiles))
     for kind in np.unique(tiles.kind):
-        for k, share in enumerate(shares):
-            among = (tiles.kind == kind) & (of_tile == k)
-            weights[among] = share / max(among.sum(), 1)
+        for key, source in sources.items():
+            among = (tiles.kind == kind) & (of_tile == key)
+            whose = patients[among] if source.even_patients else np.arange(among.sum())
+            each = _one_over_count(whose)
+            weights[among] = source.share * each / max(each.sum(), 1e-12)
     return weights
+
+
+def _one_over_count(names: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Return for each name 1 / how often it occurs."""
+    _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
+    return 1 / counts[which]

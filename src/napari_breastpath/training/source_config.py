@@ -40,6 +40,8 @@ class SourceConfig:
         CSV with a row per image: `file_column`, and as needed `patient_column`, `class_column`.
     share : float
         How often this source is drawn, relative to the others.
+    even_patients : bool
+        Its patients are drawn equally often, however large their images are.
     tissue : str
         `none`, `otsu` or `yen`: tiles without tissue are skipped. Default `otsu` for slides and
         results, `none` for the rest.
@@ -74,6 +76,7 @@ class SourceConfig:
     patient_column: str = ""
     class_column: str = ""
     share: float = 1.0
+    even_patients: bool = False
     tissue: str = ""
     classes: Mapping[str, Any] = field(default_factory=dict)
     edited_weight: float = 2.0
