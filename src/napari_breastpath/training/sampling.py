@@ -176,4 +176,5 @@ def tile_shares(tiles: Tiles, samples: Sequence[Sample]) -> NDArray[np.float64]:
 def _one_over_count(names: NDArray[np.generic]) -> NDArray[np.float64]:
     """Return for each name 1 / how often it occurs."""
     _, which, counts = np.unique(names, return_inverse=True, return_counts=True)
-    return 1 / counts[which]
+    shares: NDArray[np.float64] = 1 / counts[which]
+    return shares
