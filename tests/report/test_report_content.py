@@ -27,6 +27,7 @@ from napari_breastpath.report.overview import (
 )
 from napari_breastpath.report.pictures import heat_colours, over_grey
 from napari_breastpath.report.remarks import WARNING, remarks
+from napari_breastpath.report.tables import model_rows
 from napari_breastpath.report.wording import area_mm2, counted, length_mm
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import ERASED
@@ -204,3 +205,14 @@ def test_areas_and_counts() -> None:
     assert area_mm2(0.1) == "0.100 mm²"
     assert counted(1, "region") == "1 region"
     assert counted(1204, "region") == "1\u00a0204 regions"
+
+
+@pytest.mark.parametrize(
+    ("origin", "said"), [("WSInfer zoo", "not run by us: WSInfer zoo"), ("", None)]
+)
+def test_a_foreign_model_is_said_to_be_none_of_ours(
+    node: Result, origin: str, said: str | None
+) -> None:
+    model = node.record["model"]
+    other = Result(node.path, node.record | {"model": model | {"card": {"origin": origin}}})
+    assert dict(model_rows(other)).get("Origin") == said
