@@ -4,10 +4,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 OUT ?= demo
 
-# What the others share, and the program that writes their slides, are no benchmarks.
-BENCHMARKS = $(filter-out benchmarks/by_turns.py benchmarks/gigapixel.py,$(wildcard benchmarks/*.py))
+# What the others share, and the program that writes their slides, are no benchmarks; those that
+# install other people's programs (minutes, gigabytes) run only when asked for: `make bench-peers`.
+PEERS = benchmarks/tiatoolbox_run.py benchmarks/wsinfer_run.py
+SHARED = $(addprefix benchmarks/,by_turns.py gigapixel.py peers.py random_models.py)
+BENCHMARKS = $(filter-out $(SHARED) $(PEERS),$(wildcard benchmarks/*.py))
 
-.PHONY: demo view test check bench install install-dev system screenshots sample clean
+.PHONY: demo view test check bench bench-peers install install-dev system screenshots sample clean
 
 demo: $(VENV)/installed
 	$(if $(SLIDE),$(BIN)/breastpath analyze "$(SLIDE)" --out "$(OUT)" $(ARGS),$(BIN)/breastpath demo --out "$(OUT)" $(ARGS))
@@ -46,6 +49,9 @@ test: system check
 
 bench: $(VENV)/installed-dev
 	for script in $(BENCHMARKS); do echo "== $$script"; ./tools/with-screen $(BIN)/python $$script $(or $(ARGS),--quick) || exit 1; done
+
+bench-peers: BENCHMARKS = $(PEERS)
+bench-peers: bench
 
 sample: $(VENV)/installed-dev
 	$(BIN)/python sample_data/synthetic_slide.py src/napari_breastpath/sample/sample_slide.tif

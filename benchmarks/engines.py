@@ -17,8 +17,8 @@ from pathlib import Path
 
 import torch
 from by_turns import by_turns, options
+from random_models import TILE, winner_like_model
 from torch.utils.flop_counter import FlopCounterMode
-from whole_run import TILE, winner_like_model
 
 from napari_breastpath import load_model
 from napari_breastpath.models.graph import tile_network

@@ -26,22 +26,16 @@ from by_turns import options
 from gigapixel import write_slide
 from numpy.typing import NDArray
 from openslide.deepzoom import DeepZoomGenerator
+from random_models import MEAN, STD, TARGET, TILE, winner_like_model
 
 from napari_breastpath import analyze, load_model, open_slide
-from napari_breastpath.models.bundle import Architecture, ClassInfo, ModelBundle, Normalization
-from napari_breastpath.models.networks import build_network, empty_network
+from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.predictor import make_predictor
-from napari_breastpath.models.saving import save_model
 from napari_breastpath.preprocess.staintools_compat import StaintoolsNormalizer
 from napari_breastpath.results import Result
 
-TILE, WINNER_TILES, BARE_TILES = 256, 6, 64
+WINNER_TILES, BARE_TILES = 6, 64
 BEFORE_THE_NETWORK = ("tissue", "stain", "read_wait", "normalize")
-TARGET = {
-    "method": "vahadane",
-    "stain_matrix": [[0.62, 0.72, 0.31], [0.09, 0.97, 0.22]],
-    "max_concentration": [1.6, 1.3],
-}
 
 
 @dataclass
@@ -76,35 +70,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
     parser.add_argument("--rounds", type=int, default=3)
     return options(parser, width=5000, height=4000, rounds=1)
-
-
-def winner_like_model(folder: Path, mpp: float) -> Path:
-    """Write a bundle with an FPN-ResNet34 of random weights; return its folder."""
-    architecture = Architecture(
-        "smp", "FPN", {"encoder_name": "resnet34", "encoder_weights": None, "classes": 1}
-    )
-    bundle = ModelBundle(
-        folder=folder,
-        name="winner-like",
-        version="0",
-        task="segmentation",
-        architecture=architecture,
-        classes=(ClassInfo("tumour", (220, 40, 40), "tumour"),),
-        mpp=mpp,
-        tile_size=TILE,
-        output_stride=max(1, 2 ** int(np.ceil(np.log2(2 / mpp)))),
-        normalization=Normalization((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
-        stain=TARGET,  # type: ignore[arg-type]
-        threshold=0.5,
-        training_data="none",
-        metrics={},
-        licence="CC0-1.0",
-        authors=("napari-breastpath",),
-        intended_use="benchmarks",
-        sha256="",
-    )
-    save_model(bundle, empty_network(architecture, 1, folder))
-    return folder
 
 
 def one_round(path: Path, model: Path, out: Path) -> Round:
@@ -165,8 +130,7 @@ def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, flo
 
 def normalised(tile: NDArray[np.uint8]) -> torch.Tensor:
     """Return a tile as the network takes it, float32 (1, 3, h, w)."""
-    mean, std = np.array((0.485, 0.456, 0.406)), np.array((0.229, 0.224, 0.225))
-    values = ((tile / 255 - mean) / std).astype(np.float32)
+    values = ((tile / 255 - np.array(MEAN)) / np.array(STD)).astype(np.float32)
     return torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
 
 

@@ -1,0 +1,128 @@
+"""A whole `tumour` run against TIAToolbox's `SemanticSegmentor`, without stain and with Vahadane.
+
+The same slide, tissue mask, FPN-ResNet34 of random weights, tile, stride, batch and µm/px on the
+same processors; imports and the making of the network are uncounted on both sides, all else is
+counted, down to the maps on disk and, with us, the measurements and the report. TIAToolbox runs in
+an environment of its own, made at the first time.
+
+    python benchmarks/tiatoolbox_run.py [--width 20000 --height 16000] [--rounds 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from by_turns import options
+from gigapixel import write_slide
+from peers import CACHE, Answer, Peer, compare, keep_to, peer, timed
+from PIL import Image
+from random_models import TARGET, TILE, winner_like_model
+
+from napari_breastpath import analyze, open_slide
+from napari_breastpath.preprocess import tissue_mask
+
+REQUIREMENTS = ("tiatoolbox==2.0.1", "segmentation-models-pytorch", "safetensors")
+STRIDE, MASK_MPP = TILE - 32, 8.0
+STAINS = {"none": None, "vahadane": {k: v for k, v in TARGET.items() if k != "method"}}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What both do: one slide with its tissue mask, one network."""
+
+    slide: Path
+    mask: Path
+    model: Path
+    arguments: argparse.Namespace
+
+
+def main() -> None:
+    """Write slides and model, run the rounds, print medians and ratios."""
+    arguments = parse()
+    keep_to(arguments.threads)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        peer("tiatoolbox", arguments.environment, REQUIREMENTS, arguments.threads) as theirs,
+    ):
+        folder, size = Path(name), (arguments.width, arguments.height)
+        model = winner_like_model(folder / "model", arguments.mpp)
+        one_round(prepared(folder / "first", (2000, 1600), model, arguments), theirs, "none")
+        for stain, share in {"none": 1.0, "vahadane": arguments.stain_share}.items():
+            sides = (round(side * share**0.5) for side in size)
+            work = prepared(folder / stain, tuple(sides), model, arguments)
+            print(f"stain {stain}")
+            turns = range(arguments.rounds)
+            compare("TIAToolbox", [one_round(work, theirs, stain) for _ in turns])
+
+
+def parse() -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--width", type=int, default=20_000, help="px of level 0, 0.25 µm/px")
+    parser.add_argument("--height", type=int, default=16_000)
+    parser.add_argument("--stain-share", type=float, default=0.25, help="area for Vahadane")
+    parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2, help="processors")
+    parser.add_argument("--workers", type=int, default=0, help="TIAToolbox's own, which reads")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--environment", type=Path, default=CACHE / "tiatoolbox")
+    return options(parser, width=6000, height=4800, rounds=1)
+
+
+def prepared(
+    folder: Path, size: tuple[int, ...], model: Path, arguments: argparse.Namespace
+) -> Work:
+    """Write a slide and its tissue mask."""
+    folder.mkdir()
+    path, mask = write_slide(folder / "slide.tif", *size), folder / "mask.png"
+    with open_slide(path) as slide:
+        tissue = tissue_mask(slide, mpp=MASK_MPP)
+    Image.fromarray(tissue.astype(np.uint8) * 255).save(mask)
+    return Work(path, mask, model, arguments)
+
+
+def one_round(work: Work, theirs: Peer, stain: str) -> tuple[Answer, Answer]:
+    """Return what our run and theirs took."""
+    given = work.arguments
+    mine = ours(work, stain)
+    answer = theirs.ask(
+        slide=work.slide,
+        mask=work.mask,
+        weights=work.model / "model.safetensors",
+        out=work.slide.with_name("theirs"),
+        batch=given.batch,
+        workers=given.workers,
+        mpp=given.mpp,
+        tile=TILE,
+        stride=STRIDE,
+        stain=STAINS[stain],
+    )
+    return mine, answer
+
+
+def ours(work: Work, stain: str) -> Answer:
+    """Run our analysis."""
+    given = work.arguments
+    answer = timed(
+        lambda: analyze(
+            work.slide,
+            work.slide.with_name("ours"),
+            model=work.model,
+            stain=stain,
+            tissue=work.mask,
+            device="cpu",
+            batch_size=given.batch,
+            threads=given.threads,
+            resume=False,
+        )
+    )
+    return answer | {"seconds": answer["seconds"] - answer["model"]}
+
+
+if __name__ == "__main__":
+    main()
