@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.preprocess.concentrations import colour_table, concentrations, look_up
+from napari_breastpath.preprocess.colour_table import ColourTable
+from napari_breastpath.preprocess.concentrations import concentrations
 from napari_breastpath.preprocess.optical_density import (
     Floats,
     Rgb,
@@ -141,7 +142,8 @@ class StainNormalizer:
         self.target: Stains | None = None
         self.source: Stains | None = None
         self.source_flag: str | None = None
-        self._tables: dict[str, torch.Tensor] = {}
+        self._colours: ColourTable | None = None
+        self._tables: dict[torch.device, torch.Tensor] = {}
 
     @classmethod
     def from_target(
@@ -197,7 +199,7 @@ class StainNormalizer:
         except UnusableStainError as error:
             advice = "give an H&E image with more tissue"
             raise UsageError("stain target", str(error), advice) from error
-        self._tables.clear()
+        self._forget_colours()
         return self
 
     def fit_source(self, rgb: Rgb) -> Self:
@@ -213,26 +215,25 @@ class StainNormalizer:
             self.source = Stains.estimate(rgb, self.method)
         except UnusableStainError as error:
             self.source_flag = str(error)
-        self._tables.clear()
+        self._forget_colours()
         return self
 
     def transform(self, rgb: Rgb) -> Rgb:
         """Return (…, 3) uint8 with the slide's two stains exchanged for the target's."""
-        import torch
-
         require_rgb(rgb)
-        if self.source_flag is not None:
-            return rgb
-        pixels = torch.from_numpy(np.array(rgb, order="C").reshape(-1, 3))
-        changed: Rgb = look_up(self._table(pixels.device), pixels).numpy().reshape(rgb.shape)
-        return changed
+        return rgb if self.source_flag is not None else self._colour_table().recoloured(rgb)
 
     def transform_batch(self, batch: torch.Tensor) -> torch.Tensor:
         """Return an (N, H, W, 3) uint8 tensor, on the same device, with the stains exchanged."""
+        import torch
+
         if self.source_flag is not None:
             return batch
-        pixels = batch.reshape(-1, 3)
-        return look_up(self._table(batch.device), pixels).view(batch.shape)
+        if batch.device.type == "cpu":
+            return torch.from_numpy(self._colour_table().recoloured(batch.numpy()))
+        red, green, blue = batch.reshape(-1, 3).unbind(-1)
+        colours = red.to(torch.int32).mul_(256).add_(green).mul_(256).add_(blue)
+        return self._table_on(batch.device).index_select(0, colours).view(batch.shape)
 
     def to_dict(self) -> dict[str, Any]:
         """Return all of it as JSON-able values; floats survive exactly."""
@@ -257,23 +258,33 @@ class StainNormalizer:
         return normalizer
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_tables": {}}
+        return {**self.__dict__, "_colours": None, "_tables": {}}
 
-    def _table(self, device: torch.device) -> torch.Tensor:
-        """Return the colour table on `device`, made at the first call."""
-        if "cpu" not in self._tables:
-            self._tables["cpu"] = self._make_table()
-        if str(device) not in self._tables:
-            self._tables[str(device)] = self._tables["cpu"].to(device)
-        return self._tables[str(device)]
+    def _forget_colours(self) -> None:
+        self._colours = None
+        self._tables.clear()
 
-    def _make_table(self) -> torch.Tensor:
+    def _table_on(self, device: torch.device) -> torch.Tensor:
+        """Return the whole table on a device that cannot ask for one colour at a time."""
+        import torch
+
+        if device not in self._tables:
+            self._tables[device] = torch.from_numpy(self._colour_table().whole()).to(device)
+        return self._tables[device]
+
+    def _colour_table(self) -> ColourTable:
+        """Return the colours known so far; there are none at the first call."""
+        if self._colours is None:
+            self._colours = self._new_table()
+        return self._colours
+
+    def _new_table(self) -> ColourTable:
         if self.target is None or self.source is None:
             missing = "target" if self.target is None else "source"
             advice = "call fit or from_target, then fit_source"
             raise UsageError("stain normaliser", f"it has no {missing}", advice)
         ratio = self.target.max_concentration / self.source.max_concentration
-        return colour_table(self.source.matrix, self.target.matrix, ratio)
+        return ColourTable(self.source.matrix, self.target.matrix, ratio)
 
 
 def thinned(pixels: Rgb, count: int) -> Rgb:
