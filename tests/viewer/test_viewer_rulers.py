@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from napari.components import ViewerModel
 from pytestqt.qtbot import QtBot
+from shapely import box
 from viewer_measured import measured_result
 
 from napari_breastpath.core.geometry import PixelSize
@@ -27,6 +29,7 @@ from napari_breastpath.viewer.ruler_shapes import (
     AREA,
     RULER,
     Figure,
+    apart,
     crosses_itself,
     figure_of,
     is_slip,
@@ -84,6 +87,14 @@ def test_touching_sides_do_not_cross() -> None:
 @given(points, st.floats(0.05, 50))
 def test_the_label_is_clear_of_what_it_measures(outline: np.ndarray, pixel_um: float) -> None:
     assert label_plate(Figure(AREA, outline), pixel_um)[:, 0].min() > outline[:, 0].max()
+
+
+@given(st.lists(st.tuples(coordinate, coordinate), min_size=2, max_size=8))
+def test_labels_do_not_cover_each_other(corners: list[tuple[float, float]]) -> None:
+    plate = np.array([(0, 0), (0, 3000), (1000, 3000), (1000, 0)], float)
+    placed = apart([plate + corner for corner in corners], 1.0)
+    drawn = [box(*p.min(axis=0), *p.max(axis=0)) for p in placed]
+    assert all(one.intersection(two).area == 0 for one, two in combinations(drawn, 2))
 
 
 def test_a_freehand_outline_is_thinned_without_changing_its_area() -> None:

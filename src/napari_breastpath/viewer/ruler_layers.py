@@ -17,6 +17,7 @@ from napari_breastpath.viewer.layers import TAG
 from napari_breastpath.viewer.ruler_shapes import (
     SHAPE_OF,
     Figure,
+    apart,
     closed,
     end_ticks,
     figure_of,
@@ -105,7 +106,7 @@ def show_labels(
     light = [tick for figure in figures for tick in end_ticks(figure, pixel_um)]
     dark = [*(closed(figure) for figure in figures), *light]
     light += [] if draft is None else [draft.points]
-    plates = [label_plate(figure, pixel_um) for figure in figures]
+    plates = apart([label_plate(figure, pixel_um) for figure in figures], LINE_PX * pixel_um)
     layer.remove(list(range(len(layer.data))))
     if not figures:
         return

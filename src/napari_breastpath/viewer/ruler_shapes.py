@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -133,6 +134,23 @@ def label_plate(figure: Figure, pixel_um: float) -> Points:
     center = np.array([high[0] + GAP_PX * pixel_um + half[0], (low[1] + high[1]) / 2])
     corners: Points = center + half * np.array([(-1, -1), (-1, 1), (1, 1), (1, -1)])
     return corners
+
+
+def apart(plates: Sequence[Points], gap_um: float) -> list[Points]:
+    """Return plates, each moved down until it covers none before it."""
+    placed: list[Points] = []
+    for corners in plates:
+        while under := [other for other in placed if _covers(other, corners)]:
+            down = max(other[:, 0].max() for other in under) - corners[:, 0].min() + gap_um
+            corners = corners + np.array([down, 0.0])
+        placed.append(corners)
+    return placed
+
+
+def _covers(one: Points, other: Points) -> bool:
+    """Tell whether two upright rectangles overlap."""
+    clear = (one.max(axis=0) <= other.min(axis=0)) | (other.max(axis=0) <= one.min(axis=0))
+    return not clear.any()
 
 
 def simplified(points: Points, pixel_um: float) -> Points:
