@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from napari.utils.notifications import notification_manager
+from npe2 import PluginManager
 from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 from viewer_measured import measured_result
 
@@ -19,10 +21,12 @@ from napari_breastpath.results import Result, load_result
 from napari_breastpath.results.masks import row_slices
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import jobs, preferences, reader_name
-from napari_breastpath.viewer.ellipse import axes_world
+from napari_breastpath.viewer.ellipse import NOT_YET, axes_world
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.measurements_dock import MeasurementsDock
-from napari_breastpath.viewer.noting import note
+from napari_breastpath.viewer.noting import NO_JOURNAL, note
+from napari_breastpath.viewer.preferences import PLUGIN
+from napari_breastpath.viewer.reviewing import NO_EXTENT, NOT_REVIEWED
 from napari_breastpath.viewer.ruler_shapes import Figure
 from napari_breastpath.viewer.rulers import Rulers
 from napari_breastpath.viewer.session import Session
@@ -162,6 +166,59 @@ def test_reviewed_locks_and_reopening_is_asked_and_logged(
     dock.review.button.click()
     wait(lambda: dock.slider.isEnabled())
     assert [e.action for e in dock.session.corrections.log] == ["review", "reopen"]
+
+
+def run(dock: MeasurementsDock, name: str) -> None:
+    """Run a command of ours as a menu does."""
+    PluginManager.instance().commands.execute(f"{PLUGIN}.{name}", (dock.viewer,))
+
+
+def test_hand_commands_do_as_their_buttons_do(
+    dock: MeasurementsDock, wait: Wait, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    preferences.set_reader_name("A. Reader")
+    wait(lambda: dock.live.ellipse is not None)
+    for is_on in (True, False):
+        run(dock, "toggle_ellipse")
+        assert (dock.session.layer("ellipse") is not None) == is_on == dock.axis_button.isChecked()
+    hands = dock.session.corrections
+    dock.caliper.dragged.emit(EXTENT)
+    wait(lambda: hands.state.extent is not None)
+    run(dock, "reset_extent")
+    wait(lambda: hands.state.extent is None)
+    run(dock, "review")
+    wait(lambda: hands.state.reviewed is not None)
+    for answer, is_locked in (("No", True), ("Yes", False)):
+        said = getattr(QMessageBox.StandardButton, answer)
+        monkeypatch.setattr(QMessageBox, "question", lambda *_, said=said: said)
+        run(dock, "reopen")
+        wait(lambda is_locked=is_locked: bool(dock._lock) == is_locked)
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [("toggle_ellipse", NOT_YET), ("review", NO_JOURNAL), ("reopen", NOT_REVIEWED),
+     ("reset_extent", NO_EXTENT)],
+)  # fmt: skip
+def test_hand_commands_without_a_result_say_why_not(name: str, line: str, qtbot: Any) -> None:
+    PluginManager.instance().commands.execute(f"{PLUGIN}.{name}", (viewer := ViewerModel(),))
+    assert str(notification_manager.records[-1].message) == line
+    assert len(viewer.layers) == 0
+
+
+def test_a_category_that_hangs_on_a_map_pixel(dock: MeasurementsDock, wait: Wait) -> None:
+    wait(lambda: dock.live.effects is not None)
+    assert dock.doubt.isHidden()
+    where = np.zeros((50, 200), bool)
+    where[:, 49:] = True  # 49 × 10 px of 4 µm are left: 0.20004 mm from corner to corner
+    where[10:] = True
+    change = Change(100, 50, np.full(where.shape, 255, np.uint8), where)
+    dock.session.edited.emit(dock.session.corrections.apply(change, "eraser"))
+    erase(dock)
+    wait(lambda: bool(dock.live.warning))
+    assert not dock.doubt.isHidden()
+    assert dock.doubt.text() == f"⚠ {dock.live.warning}"
+    assert "4 µm) shorter" in dock.doubt.text()
 
 
 def test_a_review_needs_a_name(dock: MeasurementsDock) -> None:

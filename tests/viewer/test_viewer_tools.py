@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QInputDialog, QWidget
 from scipy import ndimage
 from viewer_measured import measured_result
 
@@ -17,7 +18,7 @@ from napari_breastpath.edits import read_log
 from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import open_slide
-from napari_breastpath.viewer import edit_commands
+from napari_breastpath.viewer import edit_commands, preferences, reader_name, reviewing
 from napari_breastpath.viewer.correct_dock import CorrectDock
 from napari_breastpath.viewer.flip import flip
 from napari_breastpath.viewer.palette import SAFE, class_colours, paintable
@@ -222,6 +223,34 @@ def test_a_reviewed_result_says_who_and_that_it_can_be_reopened(desk: Desk) -> N
     desk.dock.undo.setEnabled(True)
     desk.dock.undo.click()
     assert "reopen" in desk.dock.status.text()
+
+
+def test_a_review_puts_the_tools_away_until_it_is_reopened(desk: Desk, qtbot: Any) -> None:
+    preferences.set_reader_name("A. Reader")
+    desk.click("brush")
+    reviewing.sign(desk.session, print)
+    buttons = [*desk.dock.buttons.values(), desk.dock.islands, desk.dock.edit_button]
+    qtbot.waitUntil(lambda: not any(button.isEnabled() for button in buttons), timeout=20_000)
+    assert all("reopen it to change it" in button.toolTip() for button in buttons)
+    assert not desk.editor.active
+    assert desk.toolbox.tool is None
+    desk.session.edited.emit(desk.session.corrections.note("reopen"))
+    assert all(button.isEnabled() for button in buttons)
+    assert not any("reopen" in button.toolTip() for button in buttons)
+
+
+def test_the_first_tool_asks_for_the_reader_s_name(
+    desk: Desk, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qtbot.addWidget(window := QWidget())
+    monkeypatch.setattr(reader_name, "parent_window", lambda: window)
+    desk.click("brush")
+    (question,) = window.findChildren(QInputDialog)
+    question.setTextValue("B. Reader")
+    question.accept()
+    desk.click("eraser")
+    desk.drag([LONG, (125, 160)])
+    assert desk.last().reader == "B. Reader"
 
 
 def test_the_layer_put_aside_is_taken_up_again(desk: Desk) -> None:

@@ -24,6 +24,7 @@ from napari_breastpath.viewer.edit_part import EditPart
 from napari_breastpath.viewer.edit_window import EditWindow
 from napari_breastpath.viewer.edit_words import steps_of, tool_title
 from napari_breastpath.viewer.preferences import reader_name
+from napari_breastpath.viewer.reader_name import with_reader
 from napari_breastpath.viewer.strokes import Stroke, Strokes, Written
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Editor(Companion):
         self._part.open()
         self._select()
         self.changed.emit(self)
+        with_reader(self.session, lambda _: None)
 
     def _select(self) -> None:
         layers = self.session.viewer.layers

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QMessageBox
 
 from napari_breastpath.viewer.dialogs import parent_window
+from napari_breastpath.viewer.editing import Editor
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.noting import NO_JOURNAL, lock_reason, note, reviewed_text
 from napari_breastpath.viewer.reader_name import with_reader
@@ -40,6 +41,7 @@ def sign(session: Session, failed: Failed) -> None:
         if not name:
             failed(NO_NAME)
             return
+        Editor.of(session).close()
         LiveNumbers.of(session).save_first(lambda: note(session, "review", failed=_told(failed)))
 
     with_reader(session, review, once=False)
