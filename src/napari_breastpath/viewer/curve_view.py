@@ -10,7 +10,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QTextOption
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
-GAP_PX, TITLE_PX, AXIS_PX, LABEL_PX = 8.0, 18.0, 16.0, 30.0
+GAP_PX, TITLE_PX, AXIS_PX, LABEL_PX = 8.0, 18.0, 16.0, 36.0
 DOT_PX, LINE_PX = 2.5, 1.6
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter

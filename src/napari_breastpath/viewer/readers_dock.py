@@ -38,6 +38,7 @@ from napari_breastpath.viewer.two_readers import TwoReaders
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 HINT = "Open one reader's result, then choose the other's: a result of the same slide and model."
 STALE = "Corrections came since: compare again."
 TIPS = {
@@ -91,6 +92,8 @@ class ReadersDock(StatusPanel):
             rows.hide()
             rows.setDefaultSectionSize(22)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+            columns.setTextElideMode(Qt.TextElideMode.ElideRight)
+            columns.setDefaultAlignment(LEFT)
             columns.setSectionResizeMode(0, QHeaderView.ResizeMode.ResizeToContents)
 
     def _lay_out(self) -> None:

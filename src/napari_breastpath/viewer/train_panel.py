@@ -104,7 +104,7 @@ class TrainPanel(StatusPanel):
         form = compact_form()
         form.addRow("Start from", beside(self.base, self.card))
         form.addRow("Name", self.name)
-        form.addRow("Epochs, at most", self.epochs)
+        form.addRow("Epochs", self.epochs)
         form.addRow("Tiles an epoch", self.tiles)
         form.addRow("Learning rate", self.rate)
         QVBoxLayout(box).addLayout(form)
