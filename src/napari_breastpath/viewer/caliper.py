@@ -32,6 +32,7 @@ from napari_breastpath.viewer.caliper_drawing import (
     Points,
     Shape,
     drawing,
+    drawn_once,
     extent_colour,
     nearest_end,
     plate,
@@ -204,16 +205,17 @@ class Caliper(Companion):
     def _fill(self, layer: Shapes, shapes: list[Shape]) -> None:
         """Put shapes into the layer; the same ones at other places only move."""
         kinds = [f"{shape.kind} {shape.edge} {shape.face}" for shape in shapes]
-        if kinds == self._kinds and len(layer.data) == len(shapes):
-            layer.data = [shape.points for shape in shapes]
-            layer.edge_width = [shape.width for shape in shapes]
-        else:
-            refill(layer, shapes)
+        with drawn_once(layer):
+            if kinds == self._kinds and len(layer.data) == len(shapes):
+                layer.data = [shape.points for shape in shapes]
+                layer.edge_width = [shape.width for shape in shapes]
+            else:
+                refill(layer, shapes)
+            layer.features = {
+                "length": [shape.text for shape in shapes],
+                "colour": [extent_colour(shape, self._extents) for shape in shapes],
+            }
         self._kinds = kinds
-        layer.features = {
-            "length": [shape.text for shape in shapes],
-            "colour": [extent_colour(shape, self._extents) for shape in shapes],
-        }
 
     def _on_zoom(self, event: Any = None) -> None:
         self._fit_soon()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -128,23 +130,35 @@ def extent_colour(shape: Shape, extents: tuple[Extent, ...]) -> str:
     return next((extent.colour for extent in extents if extent.text == shape.text), LIGHT)
 
 
+@contextmanager
+def drawn_once(layer: Shapes) -> Iterator[None]:
+    """Have several changes of a layer drawn together; each alone would take as long as all.
+
+    Its thumbnail, and what napari knows of its extent, stay as they are.
+    """
+    with layer.events.blocker_all():
+        yield
+    layer.events.set_data()
+
+
 def refill(layer: Shapes, shapes: list[Shape], colour: str = LIGHT) -> None:
     """Draw these shapes with their texts in a layer, and nothing else."""
-    layer.data = []
-    layer.add(
-        [shape.points for shape in shapes],
-        shape_type=[shape.kind for shape in shapes],
-        edge_width=[shape.width for shape in shapes],
-        edge_color=[shape.edge for shape in shapes],
-        face_color=[shape.face for shape in shapes],
-    )
-    layer.features = {
-        "length": [shape.text for shape in shapes],
-        "colour": [colour] * len(shapes),
-    }
-    layer.text = {
-        "string": "{length}",
-        "size": TEXT_PT,
-        "color": {"feature": "colour"},
-        "anchor": "center",
-    }
+    with drawn_once(layer):
+        layer.data = []
+        layer.add(
+            [shape.points for shape in shapes],
+            shape_type=[shape.kind for shape in shapes],
+            edge_width=[shape.width for shape in shapes],
+            edge_color=[shape.edge for shape in shapes],
+            face_color=[shape.face for shape in shapes],
+        )
+        layer.features = {
+            "length": [shape.text for shape in shapes],
+            "colour": [colour] * len(shapes),
+        }
+        layer.text = {
+            "string": "{length}",
+            "size": TEXT_PT,
+            "color": {"feature": "colour"},
+            "anchor": "center",
+        }
