@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -15,6 +16,8 @@ from napari_breastpath.report.wording import area_mm2, fraction, length_mm
 
 Role = Qt.ItemDataRole
 ROOT = QModelIndex()
+SAMPLE_ROWS = 50
+"""By how many rows the columns' widths are found; Qt would read a thousand."""
 
 
 def plain(value: Any) -> str:
@@ -53,33 +56,32 @@ REMARKS = {
 }
 
 
-def with_remarks(regions: pd.DataFrame) -> pd.DataFrame:
-    """Return the table with a column `remarks`, the flags in words."""
+def remarks(regions: pd.DataFrame) -> NDArray[np.object_]:
+    """Return the flags of every region in words."""
     codes = sum(regions[name].to_numpy(bool) << k for k, name in enumerate(REMARKS))
     words = [
         ", ".join(text for k, text in enumerate(REMARKS.values()) if code >> k & 1)
         for code in range(1 << len(REMARKS))
     ]
-    remarks = np.array(words, dtype=object)[codes]
-    return regions.assign(remarks=pd.Series(remarks, index=regions.index, dtype=object))
+    found: NDArray[np.object_] = np.array(words, dtype=object)[codes]
+    return found
 
 
 class RegionModel(QAbstractTableModel):
-    """Regions of a result for a Qt view, which sorts them itself.
+    """Regions of a result for a Qt view, which sorts them itself; cells are made as they are seen.
 
     A proxy that sorts would ask for every cell in Python: seconds with thousands of regions.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.regions = pd.DataFrame()
-        self._cells: list[list[Any]] = []
         self._sorting = 0, Qt.SortOrder.AscendingOrder
+        self._take(pd.DataFrame())
 
     def show(self, regions: pd.DataFrame | None) -> None:
         """Show regions; none for None. As many as before only change their cells."""
-        shown = with_remarks(regions) if regions is not None else pd.DataFrame()
-        if len(shown) and len(shown) == len(self.regions):
+        shown = pd.DataFrame() if regions is None else regions
+        if len(shown) and len(shown) == self.rowCount():
             self._take(shown)
             self.dataChanged.emit(self.index(0, 0), self.index(len(shown) - 1, len(COLUMNS) - 1))
             return
@@ -87,26 +89,37 @@ class RegionModel(QAbstractTableModel):
         self._take(shown)
         self.endResetModel()
 
+    def region(self, row: int) -> pd.Series[Any]:
+        """Return the region in a row of the table, as in regions.csv."""
+        return self._regions.iloc[self._order[row]]
+
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column, as numbers where it holds numbers."""
         self.layoutAboutToBeChanged.emit()
         self._sorting = column, order
-        self._take(self.regions)
+        self._take(self._regions)
         self.layoutChanged.emit()
 
     def _take(self, regions: pd.DataFrame) -> None:
-        """Keep regions in the order wanted, and their cells as plain lists."""
+        """Keep regions, and the order wanted."""
+        self._regions, self._columns = regions, dict[int, Any]()
+        self._order = np.arange(len(regions))
         column, order = self._sorting
         if len(regions) and 0 <= column < len(COLUMNS):
             is_ascending = order == Qt.SortOrder.AscendingOrder
-            name = COLUMNS[column].name
-            regions = regions.sort_values(name, ascending=is_ascending, kind="stable")
-        self.regions = regions
-        self._cells = [regions[c.name].tolist() if len(regions) else [] for c in COLUMNS]
+            values = pd.Series(self._values(column))
+            self._order = values.sort_values(ascending=is_ascending, kind="stable").index.to_numpy()
+
+    def _values(self, column: int) -> Any:
+        """Return what a column holds, in the order of regions.csv."""
+        if column not in self._columns:
+            name, regions = COLUMNS[column].name, self._regions
+            self._columns[column] = remarks(regions) if name == "remarks" else regions[name].array
+        return self._columns[column]
 
     def rowCount(self, parent: QModelIndex = ROOT) -> int:
         """Number of regions."""
-        return 0 if parent.isValid() else len(self.regions)
+        return 0 if parent.isValid() else len(self._regions)
 
     def columnCount(self, parent: QModelIndex = ROOT) -> int:
         """Number of columns."""
@@ -129,7 +142,7 @@ class RegionModel(QAbstractTableModel):
             return side | Qt.AlignmentFlag.AlignVCenter
         if role not in (Role.DisplayRole, Role.ToolTipRole):
             return None
-        return column.shown(self._cells[index.column()][index.row()])
+        return column.shown(self._values(index.column())[self._order[index.row()]])
 
 
 class RegionTable(QTableView):
@@ -162,6 +175,7 @@ class RegionTable(QTableView):
             rows.setDefaultSectionSize(22)
             columns.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
             columns.setMinimumSectionSize(24)
+            columns.setResizeContentsPrecision(SAMPLE_ROWS)
 
     def show_regions(self, regions: pd.DataFrame | None, again: bool = False) -> None:
         """Show regions, the longest first; `again` keeps order and widths that the user chose."""
@@ -171,4 +185,4 @@ class RegionTable(QTableView):
             self.resizeColumnsToContents()
 
     def _on_row(self, index: QModelIndex) -> None:
-        self.chosen.emit(self.regions.regions.iloc[index.row()])
+        self.chosen.emit(self.regions.region(index.row()))
