@@ -13,7 +13,8 @@ from napari_breastpath.measure.effects import (
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_breastpath.analyses.live import LiveMeasurement, Numbers
+    from napari_breastpath.analyses.live import LiveMeasurement
+    from napari_breastpath.analyses.numbers import Numbers
 
 THRESHOLDS: Final = (0.3, 0.7)
 

@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from napari_breastpath.analyses.following import MeasuredClass, Window, ellipse_of, spliced
 from napari_breastpath.analyses.held import BlockSums, HeldMap
+from napari_breastpath.analyses.numbers import Numbers
 from napari_breastpath.analyses.scanning import frame_of
 from napari_breastpath.analyses.scoring import score_of, second_stage
 from napari_breastpath.core.errors import UsageError
 from napari_breastpath.core.progress import ProgressCallback, ignore_progress
 from napari_breastpath.measure import (
     Around,
-    Ellipse,
     region_table,
     slide_features,
     stored_features,
@@ -31,37 +31,11 @@ from napari_breastpath.measure.categories import check_specimen
 from napari_breastpath.results import Result
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_breastpath.models.second_stage import SecondStage
 
 UInt8Array = NDArray[np.uint8]
 KEPT = 64
 AHEAD = 8
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """What is measured at a threshold.
-
-    Attributes
-    ----------
-    threshold : float
-    regions : DataFrame
-        As regions.csv, columns `REGION_COLUMNS`.
-    summary : dict
-        As `regions` of result.json.
-    score : dict
-        As `score` of result.json: rows `model` and `corrected`.
-    ellipse : Ellipse or None
-        With the `slide_major_axis_mm`: centre in level-0 px, axes in mm.
-    """
-
-    threshold: float
-    regions: pd.DataFrame
-    summary: dict[str, Any]
-    score: dict[str, Any]
-    ellipse: Ellipse | None = None
 
 
 @dataclass(frozen=True)
@@ -161,19 +135,28 @@ class LiveMeasurement:
         self._level(threshold)
         with self._lock:
             self._threshold = threshold
-            return self.peek(threshold)
+            return self._known_at(threshold)
 
     def peek(self, threshold: float) -> Numbers:
-        """Return the numbers at a threshold and leave the current one as it is."""
+        """Return the numbers at a threshold and leave the current one as it is.
+
+        As `ahead`, this keeps nobody else from asking.
+        """
         level = self._level(threshold)
+        if level != self._state.level:
+            self._foresee(level, self._version)
         with self._lock:
-            if level not in self._known:
-                state = self._state if self._state.level == level else self._measured(level)
-                if level == self._level(self._threshold):
-                    self._state = state  # what edits go on from
-                self._keep(level, self._numbers(state))
-            self._known.move_to_end(level)
-            return replace(self._known[level], threshold=threshold)
+            return self._known_at(threshold)
+
+    def _known_at(self, threshold: float) -> Numbers:
+        level = self._level(threshold)
+        if level not in self._known:
+            state = self._state if self._state.level == level else self._measured(level)
+            if level == self._level(self._threshold):
+                self._state = state  # what edits go on from
+            self._keep(level, self._numbers(state))
+        self._known.move_to_end(level)
+        return replace(self._known[level], threshold=threshold)
 
     def ahead(self, stop: threading.Event | None = None, reach: int = AHEAD) -> None:
         """Measure the grey levels next to the current one, nearest first, for `at` to have them.
@@ -187,11 +170,17 @@ class LiveMeasurement:
         for near in (level + sign * k for k in range(1, reach + 1) for sign in (1, -1)):
             if self._version != version or (stop is not None and stop.is_set()):
                 return
-            if 0 <= near < 255 and near not in self._known:
-                numbers = self._numbers(self._measured(near))
-                with self._lock:
-                    if self._version == version:
-                        self._keep(near, numbers)
+            if 0 <= near < 255:
+                self._foresee(near, version)
+
+    def _foresee(self, level: int, version: int) -> None:
+        """Measure at a grey level without the lock, and keep it unless pixels changed meanwhile."""
+        if level in self._known:
+            return
+        numbers = self._numbers(self._measured(level))
+        with self._lock:
+            if self._version == version:
+                self._keep(level, numbers)
 
     def edited(self, row: int, column: int, edits: UInt8Array) -> Numbers:
         """Return the numbers after a window of the edits got new values.

@@ -14,7 +14,7 @@ from napari_breastpath.viewer.navigate import FERET
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_breastpath.analyses.live import Numbers
+    from napari_breastpath.analyses.numbers import Numbers
     from napari_breastpath.edits import Corrections
     from napari_breastpath.results import Result
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from napari_breastpath.analyses.live import Numbers
+    from napari_breastpath.analyses.numbers import Numbers
     from napari_breastpath.edits import Entry
     from napari_breastpath.measure import Ellipse
     from napari_breastpath.results import Result
@@ -217,22 +217,25 @@ class LiveNumbers(Companion):
 
     # ------------------------------------------------------------------ advice
     def _advise(self) -> None:
-        """Find out where to look next and how firm the category is, once all is quiet."""
+        """Find out where to look next and how firm the category is, once all is quiet.
+
+        Then neighbouring thresholds: in a thread of its own, which the next move stops.
+        """
         ready = self._ready
         if ready is None or self._busy:
             return
-        self._queue.submit(
-            ready.advice, lambda advice: self._on_advice(ready, advice), logger.warning
-        )
+        self._ahead = stop = threading.Event()
+        for work, tell in (
+            (lambda: ready.advice(stop), lambda advice: self._on_advice(ready, advice)),
+            (lambda: ready.live.ahead(stop), _nothing),
+        ):
+            self._background.submit(work, tell, logger.warning)
 
-    def _on_advice(self, ready: Ready, advice: Advice) -> None:
-        if ready is not self._ready or self._busy:
+    def _on_advice(self, ready: Ready, advice: Advice | None) -> None:
+        if advice is None or ready is not self._ready or self._busy:
             return
         self.effects, self.warning, self.ellipse = advice
         self.advised.emit(self)
-        # Neighbouring thresholds, in a thread of their own, which the next move stops.
-        self._ahead.clear()
-        self._background.submit(lambda: ready.live.ahead(self._ahead), _nothing, logger.warning)
 
     # ------------------------------------------------------------------ saving
     def save_first(self, act: Callable[[], None]) -> None:

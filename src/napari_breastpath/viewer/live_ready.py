@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from napari.layers import Layer
 
-    from napari_breastpath.analyses.live import LiveMeasurement, Numbers
+    from napari_breastpath.analyses.live import LiveMeasurement
+    from napari_breastpath.analyses.numbers import Numbers
     from napari_breastpath.edits import Corrections
     from napari_breastpath.measure import Ellipse
     from napari_breastpath.viewer.session import Session
@@ -52,10 +53,16 @@ class Ready:
             numbers = self.live.at(asked["threshold"])
         return numbers
 
-    def advice(self) -> Advice:
-        """Return what correcting each region would change, what the category hangs on, the axis."""
+    def advice(self, stop: threading.Event) -> Advice | None:
+        """Return what correcting each region would change, what the category hangs on, the axis.
+
+        None when stopped; it is asked between the two, which take as long as a threshold each.
+        """
         numbers = self.live.peek(self.live.threshold)
-        return Advice(effects(self.live, numbers), category_warning(self.live), numbers.ellipse)
+        warning = "" if stop.is_set() else category_warning(self.live)
+        if stop.is_set():
+            return None
+        return Advice(effects(self.live, numbers), warning, numbers.ellipse)
 
 
 def prepare(corrections: Corrections, stop: threading.Event) -> Ready | None:

@@ -35,6 +35,7 @@ from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.live_numbers import LiveNumbers
 from napari_breastpath.viewer.noting import lock_reason
 from napari_breastpath.viewer.noting import note as write_note
+from napari_breastpath.viewer.pieces import Pieces
 from napari_breastpath.viewer.reader_name import with_reader
 from napari_breastpath.viewer.region_table import RegionTable
 from napari_breastpath.viewer.review_bar import ReviewBar
@@ -75,6 +76,7 @@ class MeasurementsDock(StatusPanel):
         self.live = LiveNumbers.of(self.session)
         self.caliper = Caliper.of(self.session)
         self._guard: ClosingGuard | None = None
+        self._pieces = Pieces(self)
         self._build()
         self._connect()
         self.show_result(self.session.result)
@@ -138,7 +140,7 @@ class MeasurementsDock(StatusPanel):
         session = self.session
         listen(self, session.result_changed, self.show_result)
         listen(self, session.measured, self._on_measured)
-        listen(self, session.numbers, self._show_again)
+        listen(self, session.numbers, self._show_numbers)
         listen(self, session.edited, self._show_again)
         listen(self, self.live.failed, self.complain)
         listen(self, self.live.advised, self._show_doubt)
@@ -163,18 +165,21 @@ class MeasurementsDock(StatusPanel):
             self.complain(error)
         self._on_runner()
 
-    def _show(self, result: Result | None, again: bool = False) -> None:
-        """Show figures and choices; whatever is wrong with a result is a `ResultError`."""
+    def _show(self, result: Result | None, again: bool = False, soon: bool = False) -> None:
+        """Show figures, table and caliper (these `soon` after), unless `again` choices, too."""
         figures = self.live.figures() if result is not None else None
         with undamaged(result) if result is not None else nullcontext():
-            self._show_figures(figures, again)
-            self._show_caliper(result, figures)
+            self._show_figures(figures)
             self._show_doubt()
+            self._pieces.run(
+                lambda: self.table.show_regions(figures.regions if figures else None, again),
+                lambda: self._show_caliper(result, figures),
+                at_once=not soon,
+            )
             if not again:
                 self._show_choices(result)
 
-    def _show_figures(self, figures: Figures | None, again: bool) -> None:
-        self.table.show_regions(figures.regions if figures else None, again)
+    def _show_figures(self, figures: Figures | None) -> None:
         self.figures.show_figures(wording.headline(figures.record) if figures else [])
         lines = wording.warning_lines(figures.record) if figures else []
         set_text(self.warnings, "\n".join(f"⚠ {line}" for line in lines))
@@ -211,12 +216,16 @@ class MeasurementsDock(StatusPanel):
         for widget in self._choices:
             widget.blockSignals(False)
 
-    def _show_again(self, _: object) -> None:
+    def _show_numbers(self, _: object) -> None:
+        """Show newer numbers."""
+        self._show_again(soon=True)
+
+    def _show_again(self, _: object = None, soon: bool = False) -> None:
         """Show newer numbers, or what hands measured, and leave choices as they are."""
         result = self.session.measured_result
         if result is not None:
             try:
-                self._show(result, again=True)
+                self._show(result, again=True, soon=soon)
             except ResultError as error:
                 self.complain(error)
         self._on_runner()
@@ -269,7 +278,7 @@ class MeasurementsDock(StatusPanel):
         write_note(self.session, action, detail, self._on_unwritten)
 
     def _on_unwritten(self, line: str) -> None:
-        self._show_again(None)
+        self._show_again()
         self.complain(line)
 
     # ------------------------------------------------------------------ going places

@@ -71,9 +71,10 @@ class TourBar(QWidget):
 
     def show_state(self, _: Any = None) -> None:
         """Say where the tour is, and why."""
-        ids, here = self.tour.ids(), self.session.region
+        regions, here = self.tour.regions, self.session.region
         for button in (self.before, self.after):
-            button.setEnabled(bool(ids))
+            button.setEnabled(regions is not None and len(regions) > 0)
+        ids = [] if here is None else self.tour.ids()
         is_here = here in ids
         place = f"Region {here} ({ids.index(here) + 1} of {len(ids)})" if is_here else ""
         why = self.tour.why(here) if is_here else ""
