@@ -27,6 +27,7 @@ def accompany(session: Session) -> None:
     from qtpy.QtWidgets import QApplication
 
     from napari_breastpath.viewer.editing import Editor
+    from napari_breastpath.viewer.outside import Outside
     from napari_breastpath.viewer.rulers import Rulers
     from napari_breastpath.viewer.tracker import Tracker
 
@@ -34,3 +35,5 @@ def accompany(session: Session) -> None:
         Tracker.of(session)
         Rulers.of(session)
         Editor.of(session)
+        if hasattr(session.viewer, "window"):
+            Outside.of(session)
