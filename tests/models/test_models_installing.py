@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import timm
 import torch
+from safetensors.torch import save_file
 
 import foreign_models as make
 from hosts import Host, serving
@@ -192,6 +194,23 @@ def test_offline_it_says_what_to_fetch_and_how_to_install_it(
     assert not is_trusted(load_model(NAME))
     assert main(["models", "install", PCAM, "--from", str(fetched)]) == 1
     assert f"lacks {PCAM}.pth" in capsys.readouterr().err
+
+
+def test_offline_other_weights_are_installed_as_it_says(
+    offline: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["models", "install", NAME, "--weights", "model.safetensors"]
+    assert main(words) == 1
+    told = capsys.readouterr().err
+    assert "model.safetensors elsewhere" in told
+    assert f"models install {NAME} --from FOLDER --weights model.safetensors" in told
+    make.write_json(tmp_path / "fetched" / "config.json", make.zoo_config())
+    save_file(
+        timm.create_model("resnet18", num_classes=2).state_dict(),
+        tmp_path / "fetched" / "model.safetensors",
+    )
+    assert main([*words, "--from", str(tmp_path / "fetched")]) == 0
+    assert load_model(NAME).format == "safetensors"
 
 
 def test_folders_and_zips_are_installed(tmp_path: Path, models: Path) -> None:

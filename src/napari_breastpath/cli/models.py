@@ -71,7 +71,7 @@ def _install(args: Namespace) -> int:
     reporter = Reporter(args.name)
     try:
         if args.folder is not None:
-            bundle = installing.install_fetched(args.name, args.folder, hosts)
+            bundle = installing.install_fetched(args.name, args.folder, hosts, args.weights)
         elif path.is_dir() or path.suffix.lower() == ".zip":
             bundle = installing.install_local(path)
         else:

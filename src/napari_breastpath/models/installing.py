@@ -85,8 +85,18 @@ def install_offer(
     return _installed(work, name)
 
 
-def install_fetched(name: str, folder: Path, hosts: Hosts | None = None) -> ModelBundle:
+def install_fetched(
+    name: str, folder: Path, hosts: Hosts | None = None, weights: str | None = None
+) -> ModelBundle:
     """Install a model of a catalog from files that somebody fetched by hand into a folder.
+
+    Parameters
+    ----------
+    name : str
+    folder : Path
+    hosts : Hosts, optional
+    weights : str, optional
+        As of `install_offer`.
 
     Raises
     ------
@@ -95,7 +105,7 @@ def install_fetched(name: str, folder: Path, hosts: Hosts | None = None) -> Mode
     """
     hosts = hosts or Hosts.chosen()
     check_free(name)
-    offer = _offer_offline(name, hosts)
+    offer = _with_weights(_offer_offline(name, hosts), weights)
     if missing := [file for file in offer.files if not (folder / file).is_file()]:
         raise ModelError(folder, f"lacks {missing[0]}", _urls(offer, hosts))
     work = _new_work(name)
@@ -285,8 +295,10 @@ def _urls(offer: Offer, hosts: Hosts) -> str:
 def _by_hand(name: str, hosts: Hosts, weights: str | None, error: Unreachable) -> Unreachable:
     """Return what to do without a network: which files, and how to install them."""
     offer = _with_weights(_offer_offline(name, hosts), weights)
+    command = f"breastpath models install {name} --from FOLDER"
+    command += f" --weights {weights}" if weights else ""
     advice = (
         f"{_urls(offer, hosts)} elsewhere into one FOLDER, then "
-        f"`breastpath models install {name} --from FOLDER` puts them into {models_folder() / name}"
+        f"`{command}` puts them into {models_folder() / name}"
     )
     return Unreachable(error.subject, error.cause, advice)
