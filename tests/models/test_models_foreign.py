@@ -30,6 +30,13 @@ def _own_models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BREASTPATH_MODELS", str(tmp_path / "models"))
 
 
+class OnePixel(make.Pixels):
+    """Logits of the whole patch, (N, C, 1, 1), as MONAI's pathology_tumor_detection gives them."""
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return super().forward(images).mean(dim=(2, 3), keepdim=True)
+
+
 def one_line(error: BreastPathError, *parts: str) -> None:
     text = str(error)
     assert "\n" not in text
@@ -157,6 +164,22 @@ def test_a_monai_bundle_of_code_alone_is_refused(tmp_path: Path) -> None:
     one_line(caught.value, "inference.json", "never run")
     with pytest.raises(ModelError, match="configuration with code"):
         load_model(config)
+
+
+def test_a_monai_classifier_may_end_in_one_pixel(tmp_path: Path) -> None:
+    data = make.monai_metadata()
+    data["network_data_format"]["outputs"]["pred"] |= {"spatial_shape": [1, 1]}
+    folder = make.monai_folder(tmp_path / "monai", **data)
+    make.scripted(folder / "models" / "model.ts", OnePixel(), 64)
+    bundle = load_model(folder)
+    assert "none was published to compare with" in verify_model(folder)
+    trust_model(bundle)
+    given = tiles(64)
+    images = torch.from_numpy(given).permute(0, 3, 1, 2) / 255
+    wanted = OnePixel()(images).flatten(1).softmax(1).detach().numpy()
+    found = answers(bundle, given)
+    assert found.shape == (3, 2)
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
 
 
 @pytest.fixture(params=["torchscript", "onnx", "onnx of one image"])

@@ -10,7 +10,13 @@ from napari_breastpath.models.bundle import ModelBundle
 from napari_breastpath.models.hashing import file_sha256
 from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.places import EMBEDDED, models_folder
-from napari_breastpath.models.reading import PICKLES, folder_of_file, is_model, read_bundle
+from napari_breastpath.models.reading import (
+    PICKLES,
+    folder_of_file,
+    is_hash_given,
+    is_model,
+    read_bundle,
+)
 from napari_breastpath.models.second_stage import check_second_stage
 from napari_breastpath.models.trust import is_trusted
 from napari_breastpath.models.unpickling import refusal
@@ -59,16 +65,14 @@ def verify_model(name_or_path: str | Path) -> str:
         Anything that `load_model` refuses, and tensors that do not fit the architecture.
     """
     bundle = load_model(name_or_path)
+    compared = "matches" if is_hash_given(bundle) else "(none was published to compare with)"
+    head = f"{bundle.name} {bundle.version}: SHA-256 {bundle.sha256} {compared}"
     if not is_trusted(bundle):
-        what = f"{bundle.format}, a program that is not trusted: not run"
-        return f"{bundle.name} {bundle.version}: SHA-256 {bundle.sha256} matches; {what}"
+        return f"{head}; {bundle.format}, a program that is not trusted: not run"
     network = build_network(bundle)
     count = sum(parameter.numel() for parameter in network.parameters())
     architecture = bundle.architecture
-    return (
-        f"{bundle.name} {bundle.version}: SHA-256 {bundle.sha256} matches, "
-        f"{count} parameters fit {architecture.library} {architecture.name}"
-    )
+    return f"{head}, {count} parameters fit {architecture.library} {architecture.name}"
 
 
 def _known() -> dict[str, Path]:

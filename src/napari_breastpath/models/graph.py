@@ -45,7 +45,7 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
             pixels = tiles.permute(0, 3, 1, 2).float() * self.scale + self.shift
             values = probabilities(self.network(pixels).float(), bundle)
             if bundle.task == "classification":
-                return values
+                return values.flatten(1)
             values = without_margin(values, bundle.margin, bundle.tile_size)
             if bundle.output_stride == 1:
                 return values

@@ -58,6 +58,12 @@ def read_bundle(folder: Path) -> ModelBundle:
     raise _unknown(folder)
 
 
+def is_hash_given(bundle: ModelBundle) -> bool:
+    """Tell whether the SHA-256 of a model was kept or published, not just read off its file."""
+    kept = source_record(bundle.folder).get("sha256", {})
+    return _has_manifest(bundle.folder) or bundle.weights_name in kept
+
+
 def _unknown(folder: Path) -> ModelError:
     pickles = sorted(p for p in folder.iterdir() if p.suffix.lower() in PICKLES)
     if pickles:

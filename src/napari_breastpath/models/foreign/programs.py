@@ -110,8 +110,11 @@ def _check_answer(bundle: ModelBundle, module: torch.nn.Module) -> None:
         cause = f"does not take an image of {size} px ({_first_line(error)})"
         raise ModelError(bundle.weights, cause, "correct its description") from error
     tile = bundle.tile_size
-    fitting = {(1, classes, size, size), (1, classes, tile, tile)}
-    if given not in ({(1, classes)} if bundle.task == "classification" else fitting):
+    # A 1 × 1 convolution for a last layer leaves its two axes.
+    fitting = {(1, classes), (1, classes, 1, 1)}
+    if bundle.task != "classification":
+        fitting = {(1, classes, size, size), (1, classes, tile, tile)}
+    if given not in fitting:
         cause = f"gives {given} for one image, not {classes} classes of a {bundle.task}"
         raise ModelError(bundle.weights, cause, "correct its description")
 
