@@ -65,6 +65,8 @@ def export_model(bundle: ModelBundle, to: str, folder: Path) -> tuple[str, ...]:
         raise ModelError(bundle.name, cause, "train it on RGB to export it")
     if bundle.runs_code:
         raise ModelError(bundle.name, f"is {bundle.format} already", "copy its own file")
+    if to == "wsinfer" and bundle.task == "detection":
+        raise ModelError(bundle.name, "detects; WSInfer classifies patches", "export it as onnx")
     folder.mkdir(parents=True, exist_ok=True)
     notes = EXPORTS[to](bundle, folder) + ((NO_SECOND_STAGE,) if bundle.second_stage else ())
     _write_card(bundle, folder, notes)
@@ -75,8 +77,6 @@ def _wsinfer(bundle: ModelBundle, folder: Path) -> tuple[str, ...]:
     """Write `config.json` and TorchScript that gives two logits or more for a patch."""
     import torch
 
-    if bundle.task == "detection":
-        raise ModelError(bundle.name, "detects; WSInfer classifies patches", "export it as onnx")
     size = bundle.input_size
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")  # tracing warns of shapes, and of its own age
