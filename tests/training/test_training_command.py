@@ -30,7 +30,10 @@ def test_a_config_becomes_a_bundle(toml: Path, capsys: pytest.CaptureFixture[str
     assert "fold 1  epoch 2/2" in told.err
     assert f"bundle         {out / 'bundle'}" in told.out
     assert (out / "bundle" / "model.json").is_file()
+    assert "nothing new" not in told.out
     assert main(["models", "verify", str(out / "bundle")]) == 0
+    assert main(["train", str(toml), "--out", str(out), "--device", "cpu"]) == 0
+    assert "nothing new    it was all there; --no-resume" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,14 @@ def test_configs_that_we_ship_are_good(path: Path) -> None:
         ({"bundle": {"licence": "CC0"}}, "`bundle.training_data` is missing"),
         ({"classes": [{"name": "a", "role": "bad"}]}, "`classes.role` must be one of background"),
         ({"classes": [{"name": "a"}, {"name": "a"}]}, "must be different names"),
+        ({"classes": [{"name": "a", "color": [1, 2]}]}, "`classes.color` must be three numbers"),
+        ({"classes": [{"name": "a", "color": [1, 2, 300]}]}, "`classes.color` must be three"),
+        ({"name": " "}, "`name` must be a text"),
+        ({"bundle": {"licence": "", "training_data": "x"}}, "`bundle.licence` must be a text"),
+        ({"network": {"library": "onnx"}}, "`network.library` must be one of smp, torchvision"),
+        ({"input": {"std": [1, 0, 1]}}, "`input.std` must be greater than 0"),
+        ({"fit": {"workers": -1}}, "`fit.workers` must be 0 or greater"),
+        ({"feed": {"wrong": -0.5}}, "`feed.wrong` must be 0 or greater"),
     ],
 )
 def test_wrong_keys_and_values_are_named(change: dict[str, Any], words: str) -> None:

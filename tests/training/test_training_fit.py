@@ -131,6 +131,15 @@ def test_another_config_in_the_same_folder_is_refused_longer_is_not(small: Confi
     assert (done.folder.parent / "run.bak-1").is_dir()
 
 
+def test_a_kill_between_the_last_checkpoint_and_its_line_loses_no_line(small: Config) -> None:
+    whole = _curve(train(small, device="cpu").folder)
+    fold = Path(small.out) / "fold-1"
+    lines = (fold / "curves.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    (fold / "curves.csv").write_text("".join(lines[:-1]), encoding="utf-8")
+    (fold / "metrics.json").unlink()
+    assert _curve(train(small, device="cpu").folder) == whole
+
+
 def test_a_damaged_checkpoint_is_said_so(small: Config) -> None:
     stop = threading.Event()
     train(small, device="cpu", progress=_stop_in(2, stop), stop=stop)

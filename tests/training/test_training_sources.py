@@ -117,6 +117,20 @@ def test_classes_come_from_folders_or_a_table(tmp_path: Path) -> None:
     assert (sample.patient, sample.truth.at(CENTRES, CENTRES)[0][0, 0]) == ("Ann", 2)
 
 
+def test_of_one_class_what_is_erased_is_not_it(tmp_path: Path) -> None:
+    for k, name in enumerate(("benign", "malignant")):
+        _image(tmp_path / name, f"P{k}-0_image.png", k)
+    folders = source(tmp_path, "classes", images=str(tmp_path), labels="")
+    asked = config(tmp_path, folders, task="classification", classes=(ClassConfig("malignant"),))
+    with pytest.raises(BreastPathError, match=r"class benign, which the model has not.*`classes`"):
+        read_samples(asked)
+    mapped = dataclasses.replace(folders, classes={"benign": "erase"})
+    samples = read_samples(dataclasses.replace(asked, sources=(mapped,)))
+    found = {s.patient: s.truth.at(CENTRES, CENTRES) for s in samples}
+    assert {name: values[0, 0] for name, (values, _) in found.items()} == {"P0": 0, "P1": 1}
+    assert all(weight.all() for _, weight in found.values())
+
+
 @pytest.mark.parametrize("kind", ["csv", "discs", "centred", "empty"])
 def test_points_are_hills_of_heat(tmp_path: Path, kind: str) -> None:
     _image(tmp_path)

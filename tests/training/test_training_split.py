@@ -13,6 +13,7 @@ from PIL import Image
 from training_images import config, source, write_masks
 
 from napari_breastpath.core.errors import UsageError
+from napari_breastpath.training.run import parted
 from napari_breastpath.training.sampling import Tiles, draw, find_tiles, tile_shares
 from napari_breastpath.training.sources import read_samples
 from napari_breastpath.training.split import make_folds
@@ -51,6 +52,14 @@ def test_the_same_image_under_two_names_is_refused(tmp_path: Path) -> None:
     samples = read_samples(asked)
     with pytest.raises(UsageError, match=r"the same image as .*P2-0_image.png \(P2\)"):
         make_folds(samples, [1] * len(samples), asked)
+
+
+def test_an_image_held_out_is_not_trained_on_under_another_name(tmp_path: Path) -> None:
+    write_masks(tmp_path, patients=4)
+    Image.open(tmp_path / "P1-0_image.png").save(tmp_path / "P2-0_image.png", compress_level=1)
+    asked = config(tmp_path, source(tmp_path), held_out=("P2",))
+    with pytest.raises(UsageError, match=r"P1-0.*the same image as .*\(P2\), which is held out"):
+        parted(asked)
 
 
 def test_too_few_patients_are_said_so(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 24
 OK, INTERRUPTED = 0, 130
+ALL_THERE = "it was all there; --no-resume trains anew, on annotations that changed, say"
 
 
 class TrainingReporter:
@@ -125,6 +126,8 @@ def summary(done: Trained) -> list[str]:
         figures = metrics["figures"]
         words = "  ".join(f"{k} {v:.3f}" for k, v in figures.items() if v is not None)
         lines.append(f"fold {number}         {words}")
+    if not (done.is_new or done.stopped):
+        lines.append(f"nothing new    {ALL_THERE}")
     if done.bundle is not None:
         lines.append(f"bundle         {done.bundle.folder}")
         if done.bundle.task != "detection":

@@ -70,7 +70,7 @@ def empty_network(architecture: Architecture, classes: int, subject: object) -> 
         return _MAKERS[architecture.library](architecture, classes)
     except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
         cause = f"{architecture.library} cannot build {architecture.name} ({error})"
-        raise ModelError(subject, cause, "correct `architecture` in model.json") from error
+        raise ModelError(subject, cause, "correct the architecture or its arguments") from error
 
 
 def _check_local(architecture: Architecture) -> None:

@@ -237,7 +237,8 @@ def check_apart(slides: Sequence[CorrectedSlide], config: Config, bundle: ModelB
     """
     held = held_config([each.path for each in slides if each.held_out], bundle)
     named = _named(held, slides)
-    check_leakage(Fold(0, tuple(read_samples(config)), tuple(read_samples(named))))
+    fold = Fold(0, tuple(read_samples(config)), tuple(read_samples(named)))
+    check_leakage(fold, "is held out")
 
 
 def held_config(results: Sequence[Path], bundle: ModelBundle) -> Config:

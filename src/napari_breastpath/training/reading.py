@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_breastpath.core.errors import UsageError
-from napari_breastpath.models.bundle import LIBRARIES, ROLES
+from napari_breastpath.models.bundle import ROLES
 from napari_breastpath.models.inputs import INPUTS
 from napari_breastpath.preprocess.stain import ESTIMATORS
 from napari_breastpath.training.config import TASKS, Config
@@ -18,6 +18,7 @@ from napari_breastpath.training.source_config import KINDS
 from napari_breastpath.training.toml import build, read_toml
 
 ADVICE = "correct it; docs/training.md lists every key"
+TRAINABLE = ("smp", "torchvision", "timm")
 PATHS = ("images", "labels", "table", "encoder_weights", "target", "out")
 
 
@@ -63,6 +64,10 @@ def _positive(key: str, value: float) -> _Rule:
     return key, value, lambda v: v > 0, "greater than 0"
 
 
+def _not_negative(key: str, value: float) -> _Rule:
+    return key, value, lambda v: v >= 0, "0 or greater"
+
+
 def _share(key: str, value: float) -> _Rule:
     return key, value, lambda v: 0 <= v <= 1, "between 0 and 1"
 
@@ -75,7 +80,8 @@ def _rules(config: Config) -> Iterator[_Rule]:
     yield from _class_rules(config)
     for source in config.sources:
         yield from _source_rules(source)
-    yield _one_of("network.library", config.network.library, LIBRARIES)
+    yield from _bundle_rules(config)
+    yield _one_of("network.library", config.network.library, TRAINABLE)
     yield _one_of("network.freeze_norm", config.network.freeze_norm, ("auto", "yes", "no"))
     yield _one_of("input.space", config.input.space, INPUTS)
     yield _one_of("stain.method", config.stain.method, (*ESTIMATORS, "none"))
@@ -86,8 +92,13 @@ def _rules(config: Config) -> Iterator[_Rule]:
         yield _positive(key, getattr(config, key))
     for key in ("rate", "encoder_rate", "batch", "tiles", "epochs", "patience", "reduce_by"):
         yield _positive(f"fit.{key}", getattr(fit, key))
+    for key in ("minutes", "reduce_after", "clip", "threads", "workers"):
+        yield _not_negative(f"fit.{key}", getattr(fit, key))
+    for key in ("wrong", "right"):
+        yield _not_negative(f"feed.{key}", getattr(config.feed, key))
     for key in ("mean", "std"):
         yield f"input.{key}", getattr(config.input, key), lambda v: len(v) == 3, "three numbers"
+    yield "input.std", config.input.std, lambda v: min(v) > 0, "greater than 0"
     yield "augment.scale", augment.scale, _is_range, "two positive numbers, the smaller first"
     for key, value in (("tile_size", config.tile_size), ("fit.crop", config.crop)):
         yield key, value, lambda v: v > 0 and v % 32 == 0, "a multiple of 32 px"
@@ -97,9 +108,27 @@ def _rules(config: Config) -> Iterator[_Rule]:
     yield _share("bundle.threshold", config.bundle.threshold)
 
 
+def _bundle_rules(config: Config) -> Iterator[_Rule]:
+    """Yield what `model.json` asks for: found now, not after hours of training."""
+    about = config.bundle
+    texts = {"name": config.name, "version": config.version}
+    texts |= {f"bundle.{k}": getattr(about, k) for k in ("licence", "training_data")}
+    texts |= {"bundle.intended_use": about.intended_use}
+    for key, value in texts.items():
+        yield key, value, lambda v: bool(v.strip()), "a text"
+    words = "at least one text"
+    yield "bundle.authors", about.authors, lambda v: bool(v) and all(a.strip() for a in v), words
+
+
+def _is_colour(value: tuple[int, ...]) -> bool:
+    return len(value) == 3 and all(0 <= each <= 255 for each in value)
+
+
 def _class_rules(config: Config) -> Iterator[_Rule]:
     for one in config.classes:
+        yield "classes.name", one.name, lambda v: bool(v.strip()), "a text"
         yield _one_of("classes.role", one.role, ROLES)
+        yield "classes.color", one.color, _is_colour, "three numbers in 0–255"
     names = [one.name for one in config.classes]
     yield "classes", names, lambda v: len(set(v)) == len(v), "different names"
     if config.task == "nuclei":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ from napari_breastpath.training.progress import TrainingProgress
 from napari_breastpath.training.reading import load_config
 from napari_breastpath.training.runfolder import without_nan
 from napari_breastpath.training.sampling import Tiles, find_tiles
-from napari_breastpath.training.sources import Sample, read_samples
-from napari_breastpath.training.split import Fold, make_folds
+from napari_breastpath.training.sources import Sample, read_sides
+from napari_breastpath.training.split import Fold, check_leakage, make_folds
 from napari_breastpath.training.stains import (
     as_target,
     restains,
@@ -53,12 +54,15 @@ class Trained:
         Each finished fold's figures.
     stopped : bool
         Somebody stopped it; run it again to go on.
+    is_new : bool
+        False where every fold was there already.
     """
 
     folder: Path
     bundle: ModelBundle | None
     folds: dict[int, dict[str, Any]]
     stopped: bool = False
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -119,18 +123,21 @@ def _train(config: Config, folder: Path, only: int | None, order: Order) -> Trai
     order.progress(TrainingProgress("images", 0, 1))
     samples, tiles, folds = parted(config)
     runfolder.write_table(folder / runfolder.SPLIT, _split_rows(folds))
+    before = len(_finished(folder, folds))
     try:
         for one in folds:
             if only in (None, one.number):
                 _finish_fold(config, folder, one, samples, tiles, order)
     except Stopped:
         return Trained(folder, None, _finished(folder, folds), stopped=True)
-    return _finish(config, folder, folds)
+    done = _finish(config, folder, folds)
+    return dataclasses.replace(done, is_new=len(done.folds) > before)
 
 
 def parted(config: Config) -> tuple[list[Sample], Tiles, list[Fold]]:
     """Return a config's images, their tiles and its folds: the same whenever it is asked."""
-    samples = read_samples(config)
+    samples, held_out = read_sides(config)
+    check_leakage(Fold(0, tuple(samples), tuple(held_out)), "is held out")
     tiles = find_tiles(samples, config)
     return samples, tiles, make_folds(samples, _kinds(len(samples), tiles), config)
 
@@ -215,7 +222,7 @@ def _part(tiles: Tiles, samples: Sequence[Sample], chosen: Sequence[Sample]) -> 
 
 
 def _keep_curves(trainer: Trainer, order: Order) -> None:
-    """Train, with curves.csv as it grows and curves.png at the end."""
+    """Train, with curves.csv as it grows (and whole, whenever it was killed) and curves.png."""
     folder, rows = trainer.job.folder, trainer.state.history
     try:
         for history in trainer.epochs():
@@ -223,6 +230,7 @@ def _keep_curves(trainer: Trainer, order: Order) -> None:
             runfolder.write_table(folder / runfolder.CURVES, rows)
     finally:
         if rows:
+            runfolder.write_table(folder / runfolder.CURVES, rows)
             draw_curves(folder / "curves.png", rows)
 
 

@@ -19,6 +19,7 @@ from napari_breastpath.exchange.class_names import ClassNames, unknown_class
 from napari_breastpath.exchange.label_image import read_label_image
 from napari_breastpath.exchange.painting import Canvas, is_annotation_file, read_painting
 from napari_breastpath.results import Result, load_result
+from napari_breastpath.results.maps import ERASED
 from napari_breastpath.results.masks import bands, measured_mask
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.training.config import Config
@@ -81,11 +82,24 @@ def read_samples(config: Config) -> list[Sample]:
     UsageError, SlideError, AnnotationError, ResultError
         Naming the file.
     """
-    read = [sample for source in config.sources for sample in _of_source(source, config)]
-    samples = [sample for sample in read if sample.patient not in config.held_out]
-    if not samples:
+    return read_sides(config)[0]
+
+
+def read_sides(config: Config) -> tuple[list[Sample], list[Sample]]:
+    """Return the images that may be used, and those of the patients held out.
+
+    Raises
+    ------
+    UsageError, SlideError, AnnotationError, ResultError
+        As `read_samples`.
+    """
+    sides: tuple[list[Sample], list[Sample]] = [], []
+    for source in config.sources:
+        for sample in _of_source(source, config):
+            sides[sample.patient in config.held_out].append(sample)
+    if not sides[0]:
         raise UsageError("sources", "hold no image that may be used", "correct `held_out`")
-    return samples
+    return sides
 
 
 def _of_source(source: SourceConfig, config: Config) -> list[Sample]:
@@ -193,12 +207,16 @@ def _points(slide: Slide, pair: Pair, source: SourceConfig, config: Config) -> T
 
 
 def _class(slide: Slide, pair: Pair, source: SourceConfig, config: Config) -> Truth:
-    name = class_of(source, pair)
+    """Return the class of an image; of a model of one class, what is erased is not it."""
+    name, size = class_of(source, pair), (slide.width, slide.height)
     value = _class_names(source, config).value(name)
+    if value == ERASED and len(config.classes) == 1:
+        return ClassTruth(0, size)
     if value is None or not 0 < value <= len(config.classes):
         known = ", ".join(one.name for one in config.classes)
-        raise UsageError(pair.image, f"is of class {name}, which the model has not", known)
-    return ClassTruth(value, (slide.width, slide.height))
+        advice = f"its classes are {known}; say what is meant in the source's `classes`"
+        raise UsageError(pair.image, f"is of class {name}, which the model has not", advice)
+    return ClassTruth(value, size)
 
 
 _READERS: dict[str, Callable[[Slide, Pair, SourceConfig, Config], Truth]] = {

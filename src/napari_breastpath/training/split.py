@@ -96,8 +96,14 @@ def _strata(samples: Sequence[Sample], kinds: Sequence[int], folds: int) -> list
     return numbers if max(np.bincount(numbers)) >= folds else [0] * len(numbers)
 
 
-def check_leakage(fold: Fold) -> None:
+def check_leakage(fold: Fold, role: str = "validates") -> None:
     """Refuse a fold that validates on what it trains on.
+
+    Parameters
+    ----------
+    fold : Fold
+    role : str
+        What its second side does, for the message.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def check_leakage(fold: Fold) -> None:
         both = sorted(set(sides[0]) & set(sides[1]))
         if both:
             first, second = (side[both[0]][0] for side in sides)
-            cause = f"the same {what} as {second.path} ({second.patient}), which validates"
+            cause = f"the same {what} as {second.path} ({second.patient}), which {role}"
             advice = f"give both one patient (this one is {first.patient}), or drop one"
             raise UsageError(first.path, cause, advice)
 

@@ -66,6 +66,9 @@ def _downloaded(wanted: NetworkConfig) -> dict[str, torch.Tensor]:
     from segmentation_models_pytorch.encoders import get_encoder
 
     name, weights = wanted.arguments.get("encoder_name", ""), wanted.encoder_weights
+    if wanted.library != "smp":
+        cause = f"{weights!r} names no file, and only encoders of smp can be had by name"
+        raise ModelError("encoder_weights", cause, "give a safetensors file")
     try:
         encoder: Any = get_encoder(str(name), weights=weights)
     except Exception as error:
