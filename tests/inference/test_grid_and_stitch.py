@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.inference.grid import Grid, tiles_touching
-from napari_breastpath.inference.plan import initial_states, plan_addition, plan_run
+from napari_breastpath.inference.plan import (
+    first_blocks,
+    initial_states,
+    plan_addition,
+    plan_run,
+)
 from napari_breastpath.inference.stitch import Blender, Blocks, quantize
 from napari_breastpath.inference.writer import enlarged
 from napari_breastpath.results.maps import DONE, FAILED, SKIPPED, TODO
@@ -74,7 +79,7 @@ def test_blocks_and_tiles_know_each_other(width: int, height: int, chunk: int) -
 def blend(grid: Grid, chunk: int, values: np.ndarray, missing: set[tuple[int, int]]) -> np.ndarray:
     """Blend tiles cut from `values` (y, x) back together."""
     blocks = Blocks(grid, chunk)
-    tiles = blocks.order(np.ndindex(*grid.shape))
+    tiles = blocks.order(np.ndindex(*grid.shape), {(0, 0), (2, 1)})
     blender = Blender(blocks, tiles, {b for t in tiles for b in blocks.of_tile(t)}, 1)
     out = np.full(grid.map_lattice.shape, -1.0, np.float32)
     for tile in tiles:
@@ -106,10 +111,10 @@ def test_pixels_that_no_tile_reached_are_not_a_number() -> None:
     assert out[grid.map_pitch, 0] == pytest.approx(0.5), "a neighbour's overlap fills in"
 
 
-def most_held(width: int, chunk: int = 512) -> int:
+def most_held(width: int, first: set[tuple[int, int]], chunk: int = 512) -> int:
     """Return the largest number of bytes held while a map of that width is blended."""
     blocks = Blocks(make_grid(width, 4096), chunk)
-    tiles = blocks.order(np.ndindex(*blocks.grid.shape))
+    tiles = blocks.order(np.ndindex(*blocks.grid.shape), first)
     blender = Blender(blocks, tiles, {b for t in tiles for b in blocks.of_tile(t)}, 1)
     answer = np.zeros((1, blocks.grid.map_tile, blocks.grid.map_tile), np.float32)
     held = []
@@ -120,10 +125,17 @@ def most_held(width: int, chunk: int = 512) -> int:
 
 
 def test_what_waits_is_one_strip_of_overlap_and_a_few_blocks() -> None:
-    narrow, wide = most_held(4096), most_held(16384)
+    narrow, wide = most_held(4096, set()), most_held(16384, set())
     strip = (16384 - 4096) // 2 * make_grid(99, 99).map_tile * 4 * 2
     assert wide - narrow <= strip
     assert narrow <= 4 * 512 * 512 * 4 * 2 + strip
+
+
+def test_around_a_block_that_comes_first_waits_a_ring_of_tiles() -> None:
+    tile = make_grid(99, 99).map_tile
+    block, with_ring = 512**2 * 4 * 2, (512 + 2 * tile) ** 2 * 4 * 2
+    coarse = most_held(16384, {(1, 1), (1, 5), (1, 9), (1, 13)})
+    assert coarse <= most_held(16384, set()) + 4 * (with_ring - block) + block
 
 
 def test_quantising_keeps_zero_for_what_was_not_inferred() -> None:
@@ -158,6 +170,21 @@ def test_the_order_of_tiles_does_not_depend_on_which_run() -> None:
     everything = blocks.order(np.ndindex(*blocks.grid.shape))
     some = everything[::3]
     assert blocks.order(reversed(some)) == some
+    coarse = blocks.order(everything, {(1, 2)})
+    assert set(coarse[: len(set(blocks.tiles((1, 2))))]) == set(blocks.tiles((1, 2)))
+    assert blocks.order(reversed(coarse[::3]), {(1, 2)}) == coarse[::3]
+
+
+def test_the_fullest_block_of_every_group_with_tissue_comes_first() -> None:
+    blocks = Blocks(make_grid(4096, 2048), 128)
+    tissue = np.zeros((256, 512), bool)
+    tissue[0:20, 0:60] = True  # blocks (0, 0) and (0, 1); the first is full across
+    tissue[200:201, 500] = True
+    assert first_blocks(blocks, tissue, 4) == {(0, 0), (6, 15)}
+    wanted = tiles_touching(blocks.grid, tissue, 4)
+    states = np.zeros(blocks.grid.shape, np.uint8)
+    plan = plan_run(blocks, wanted, states, np.zeros(blocks.shape, np.uint8), {(6, 15)})
+    assert (6, 15) in set(blocks.of_tile(plan.tiles[0]))
 
 
 def test_added_tissue_runs_only_tiles_that_reach_it() -> None:

@@ -23,6 +23,7 @@ CHOICES = {
     "specimen": ("node", "primary", "unspecified"),
     "device": ("auto", "cpu", "cuda", "mps"),
     "engine": ("auto", "torch", "onnxruntime", "openvino"),
+    "order": ("coarse", "rows"),
 }
 TISSUE_METHODS = ("otsu", "yen", "none")
 OVERLAP_PX = 32
@@ -53,6 +54,9 @@ class Request:
     batch_size, threads : int or None
         Tiles a batch and CPU threads of the network; None lets the machine decide. A run that is
         gone on with keeps its own threads, however many workers share the processor now.
+    order : str
+        `coarse`: first a block of the map in every 4 × 4, so that all of the slide can be judged
+        early; `rows`: from top to bottom.
     """
 
     analysis: str = "tumour"
@@ -66,6 +70,7 @@ class Request:
     overlap: int = OVERLAP_PX
     batch_size: int | None = None
     threads: int | None = None
+    order: str = "coarse"
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

@@ -2,7 +2,13 @@
 
 from napari_breastpath.inference.engine import Job, Outcome, run
 from napari_breastpath.inference.grid import Grid, tiles_touching
-from napari_breastpath.inference.plan import Plan, initial_states, plan_addition, plan_run
+from napari_breastpath.inference.plan import (
+    Plan,
+    first_blocks,
+    initial_states,
+    plan_addition,
+    plan_run,
+)
 from napari_breastpath.inference.stitch import Blocks
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     "Job",
     "Outcome",
     "Plan",
+    "first_blocks",
     "initial_states",
     "plan_addition",
     "plan_run",

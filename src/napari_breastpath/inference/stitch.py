@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -78,34 +78,63 @@ class Blocks:
             for c in columns:
                 yield r, c
 
-    def order(self, tiles: Iterable[Index]) -> list[Index]:
+    def order(self, tiles: Iterable[Index], first: Collection[Index] = ()) -> list[Index]:
         """Sort tiles so that blocks close early: band by band of blocks, column by column.
 
-        The order of any two tiles never depends on which others are run, so the sums of a block
-        are added up alike in an unbroken and in a resumed run.
+        Those that reach into one of the blocks `first` come before all others. The order of any
+        two tiles never depends on which others are run, so the sums of a block are added up alike
+        in an unbroken and in a resumed run.
         """
         pitch = self.grid.map_pitch
-        return sorted(tiles, key=lambda t: (t[0] * pitch // self.chunk, t[1], t[0]))
+
+        def place(tile: Index) -> tuple[bool, int, int, int]:
+            waits = not any(block in first for block in self.of_tile(tile))
+            return waits, tile[0] * pitch // self.chunk, tile[1], tile[0]
+
+        return sorted(tiles, key=place)
 
 
 @dataclass
 class _Open:
-    """The sums of a block in work, down to the lowest row that a tile reached so far.
+    """The sums of a block in work, over the rectangle that tiles reached so far.
 
-    Blocks of the next band wait with the few rows that this band's tiles overlap them by, so what
-    waits hardly grows with the slide's width.
+    A block beside one that is done waits with the few rows or columns that its neighbour's tiles
+    overlap it by, so what waits hardly grows with the slide.
     """
 
+    top: int
+    left: int
     total: FloatArray
     weight: FloatArray
 
-    def extended(self, rows: int) -> _Open:
-        """Return the sums with at least that many rows."""
-        missing = rows - self.weight.shape[0]
-        if missing <= 0:
+    @classmethod
+    def over(cls, classes: int, rows: slice, columns: slice) -> _Open:
+        """Return sums of nothing yet over these rows and columns of the block."""
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        total, weight = np.zeros((classes, *shape), np.float32), np.zeros(shape, np.float32)
+        return cls(rows.start, columns.start, total, weight)
+
+    def covering(self, rows: slice, columns: slice) -> _Open:
+        """Return the sums over at least these rows and columns of the block."""
+        height, width = self.weight.shape
+        mine = slice(self.top, self.top + height), slice(self.left, self.left + width)
+        down, across = _hull(mine[0], rows), _hull(mine[1], columns)
+        if (down, across) == mine:
             return self
-        below = ((0, missing), (0, 0))
-        return _Open(np.pad(self.total, ((0, 0), *below)), np.pad(self.weight, below))
+        wider = _Open.over(len(self.total), down, across)
+        window = wider.window(*mine)
+        wider.total[:, *window], wider.weight[*window] = self.total, self.weight
+        return wider
+
+    def window(self, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return where rows and columns of the block lie in the sums."""
+        down = slice(rows.start - self.top, rows.stop - self.top)
+        across = slice(columns.start - self.left, columns.stop - self.left)
+        return down, across
+
+
+def _hull(one: slice, other: slice) -> slice:
+    return slice(min(one.start, other.start), max(one.stop, other.stop))
 
 
 class Blender:
@@ -163,21 +192,18 @@ class Blender:
             start, stop = max(mine.start, theirs.start), min(mine.stop, theirs.stop)
             into.append(slice(start - theirs.start, stop - theirs.start))
             outof.append(slice(start - mine.start, stop - mine.start))
-        held = self._open.get(block) or self._empty(block, 0)
-        held = self._open[block] = held.extended(into[0].stop)
-        weights = self._taper[tuple(outof)]
-        held.total[:, *into] += weights * probability[:, *outof]
-        held.weight[*into] += weights
-
-    def _empty(self, block: Index, height: int) -> _Open:
-        columns = self._blocks.window(block)[1]
-        shape = height, columns.stop - columns.start
-        return _Open(np.zeros((self._classes, *shape), np.float32), np.zeros(shape, np.float32))
+        rows, columns = into
+        held = self._open.get(block) or _Open.over(self._classes, rows, columns)
+        held = self._open[block] = held.covering(rows, columns)
+        within, weights = held.window(rows, columns), self._taper[tuple(outof)]
+        held.total[:, *within] += weights * probability[:, *outof]
+        held.weight[*within] += weights
 
     def _close(self, block: Index) -> FloatArray:
-        rows = self._blocks.window(block)[0]
-        held = self._open.pop(block, None) or self._empty(block, 0)
-        held = held.extended(rows.stop - rows.start)
+        height, width = (side.stop - side.start for side in self._blocks.window(block))
+        whole = slice(0, height), slice(0, width)
+        held = self._open.pop(block, None) or _Open.over(self._classes, *whole)
+        held = held.covering(*whole)
         with np.errstate(invalid="ignore"):
             mean: FloatArray = held.total / held.weight
         return mean
