@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,7 @@ from napari_breastpath.inference import (
     Job,
     Outcome,
     Plan,
+    first_blocks,
     initial_states,
     plan_addition,
     plan_run,
@@ -121,9 +123,7 @@ def analyze_tumour(job: Run, out: Path, resume: bool) -> Result:
         if result.status == "complete":
             result.log("already complete, nothing to do")
             return result
-        predictor = _predictor(job, result)
-        if not result.record["prepared"]:
-            _prepare(job, result, predictor)
+        predictor = _prepared(job, result)
         plan, states, analysed = _remaining(job, result)
         _reopen(result, plan)
         return _infer_and_measure(job, result, predictor, plan, states, analysed)
@@ -159,6 +159,7 @@ def analyze_added_tissue(job: Run, result: Result, tissue: BoolArray) -> Result:
     added = tiles_touching(grid, now & ~before, factor)
     blocks = Blocks(grid, result.map.chunk)
     plan = plan_addition(blocks, wanted, added, states)
+    job.progress(Progress("model", 0, 1))
     predictor = _predictor(job, result)
     with written(result.path), alone(result.path):
         _reopen(result, plan)
@@ -206,7 +207,18 @@ def _open(job: Run, path: Path, resume: bool, warnings: list[str]) -> Result:
     )
 
 
-def _prepare(job: Run, result: Result, predictor: Predictor) -> None:
+def _prepared(job: Run, result: Result) -> Predictor:
+    """Return the network, made while tissue and stain are found: each keeps one core busy."""
+    job.progress(Progress("model", 0, 1))
+    if result.record["prepared"]:
+        return _predictor(job, result)
+    with ThreadPoolExecutor(1, "model") as beside:
+        predictor = beside.submit(_predictor, job, result)
+        _prepare(job, result, predictor.result)
+    return predictor.result()
+
+
+def _prepare(job: Run, result: Result, network: Callable[[], Predictor]) -> None:
     """Find tissue and stain, and write them down with device and engine."""
     started = time.perf_counter()
     job.progress(Progress("tissue", 0, 1))
@@ -217,6 +229,7 @@ def _prepare(job: Run, result: Result, predictor: Predictor) -> None:
     stain, warnings = fit_stain(job.slide, job.request, job.bundle, tissue, job.tissue_lattice)
     if not tissue.any():
         warnings.append("no tissue found")
+    fitted, predictor = time.perf_counter(), network()
     settings = result.record["settings"] | {
         "stain_normalizer": stain,
         "device": predictor.device.name,
@@ -233,7 +246,7 @@ def _prepare(job: Run, result: Result, predictor: Predictor) -> None:
         timing_s=result.record["timing_s"]
         | {
             "tissue": round(found - started, 3),
-            "stain": round(time.perf_counter() - found, 3),
+            "stain": round(fitted - found, 3),
         },
     )
 
@@ -245,7 +258,9 @@ def _remaining(job: Run, result: Result) -> tuple[Plan, States, BoolArray]:
     before, finished = result.map.tile_state, finished_blocks(result, tissue, job.factor)
     if lost := int(result.map.block_state.sum()) - int(finished.sum()):
         result.log(f"{lost} finished blocks are damaged and inferred again")
-    plan = plan_run(Blocks(job.grid, result.map.chunk), wanted, before, finished)
+    blocks, order = Blocks(job.grid, result.map.chunk), result.record["settings"].get("order")
+    first = first_blocks(blocks, tissue, job.factor) if order == "coarse" else ()
+    plan = plan_run(blocks, wanted, before, finished, first)
     return plan, initial_states(wanted, before), analysed_area(tissue, job.tissue_lattice)
 
 
@@ -261,7 +276,6 @@ def _reopen(result: Result, plan: Plan) -> None:
 def _predictor(job: Run, result: Result) -> Predictor:
     """Return the network, on the device and engine that the result already names, if any."""
     started = time.perf_counter()
-    job.progress(Progress("model", 0, 1))
     settings, timing = result.record["settings"], result.record["timing_s"]
     wanted = (settings[name] for name in ("device", "engine", "batch_size", "threads"))
     predictor = make_predictor(job.bundle, *wanted)
