@@ -1,7 +1,8 @@
 """Region reads at a model's µm/px: `Slide.read` against OpenSlide read_region + Pillow resize.
 
 Both read the same regions of the same synthetic slide (JPEG, tiled, pyramidal) with as many
-threads, alternately, each time from a freshly opened slide. Printed: seconds and their ratio.
+threads, alternately, each time from a freshly opened slide. Printed: seconds, their ratio, and the
+floor under ours: decoding each chunk of that level once, and nothing else.
 
     python benchmarks/read_regions.py --size 16384 --threads 2 --mpp 0.5 3.5
 """
@@ -41,7 +42,8 @@ def main() -> None:
             f"{path.stat().st_size / 1e6:.0f} MB"
         )
         for mpp in arguments.mpp:
-            compare(f"{REGION_PX} px regions at {mpp} µm/px", *readers(path, mpp, arguments))
+            what = f"{REGION_PX} px regions at {mpp} µm/px"
+            compare(what, *readers(path, mpp, arguments), decoder(path, mpp, arguments))
         compare("open + first thumbnail", lambda: open_ours(path), lambda: open_theirs(path))
 
 
@@ -126,6 +128,21 @@ def readers(
     return ours, theirs
 
 
+def decoder(path: Path, mpp: float, arguments: argparse.Namespace) -> Callable[[], object]:
+    """Return a function that decodes all chunks of the level that the regions are read from."""
+    step = mpp / arguments.slide_mpp
+
+    def decode() -> None:
+        with open_slide(path) as slide, ThreadPoolExecutor(arguments.threads) as pool:
+            level = max(k for k, each in enumerate(slide.levels) if each.downsample <= step)
+            sides = zip(slide.levels[level].shape, slide.backend.chunks[level], strict=True)
+            chunks = np.ndindex(*(-(-pixels // chunk) for pixels, chunk in sides))
+            for chunk in pool.map(lambda at: slide.backend.decode(level, *at), chunks):
+                assert chunk is not None
+
+    return decode
+
+
 def grid(size: int, side: float, overlap: float) -> Iterator[Corner]:
     """Yield the top-left corners of regions of `side` px over the slide."""
     stops = np.arange(0, max(1.0, size - side + 1), side * (1 - overlap))
@@ -156,10 +173,15 @@ def open_theirs(path: Path) -> None:
 
 
 def compare(
-    what: str, ours: Callable[[], object], theirs: Callable[[], object], rounds: int = 3
+    what: str,
+    ours: Callable[[], object],
+    theirs: Callable[[], object],
+    floor: Callable[[], object] | None = None,
+    rounds: int = 3,
 ) -> None:
-    """Time both alternately after one warm-up and print the medians."""
-    fast, slow = by_turns({"ours": ours, "theirs": theirs}, rounds).values()
+    """Time them alternately after one warm-up and print the medians."""
+    functions = {"ours": ours, "theirs": theirs} | ({"floor": floor} if floor else {})
+    fast, slow, *least = by_turns(functions, rounds).values()
     ratios = [theirs_s / ours_s for ours_s, theirs_s in zip(fast, slow, strict=True)]
     print(
         f"{what}: ours {statistics.median(fast):.3f} s, "
@@ -167,6 +189,9 @@ def compare(
         f"{statistics.median(ratios):.1f}x faster (rounds: "
         f"{', '.join(f'{ratio:.1f}x' for ratio in ratios)})"
     )
+    for alone in least:
+        share = statistics.median(d / all_s for d, all_s in zip(alone, fast, strict=True))
+        print(f"  decoding alone: {statistics.median(alone):.3f} s, {share:.2f} of ours")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import numpy as np
@@ -89,8 +90,12 @@ class Footprint:
     weights: NDArray[np.float32]
 
 
+@lru_cache(maxsize=256)
 def footprint(axis: Axis, downsample: float) -> Footprint:
-    """Return which pixels of a level with that downsample the axis averages."""
+    """Return which pixels of a level with that downsample the axis averages.
+
+    Kept for the regions of the same row or column.
+    """
     edges = axis.edges(downsample)
     start, stop = math.floor(edges[0]), math.ceil(edges[-1])
     left, right = edges[:-1, None], edges[1:, None]
