@@ -228,6 +228,17 @@ def test_folders_and_zips_are_installed(tmp_path: Path, models: Path) -> None:
         install_local(folder.parent / "other")
 
 
+def test_a_bundle_is_installed_under_its_own_name(
+    own_bundle: ModelBundle, models: Path, tmp_path: Path
+) -> None:
+    trained = tmp_path / "run" / "bundle"
+    shutil.copytree(own_bundle.folder, trained)
+    assert install_local(trained).folder == models / own_bundle.name
+    values = json.loads((trained / "model.json").read_text()) | {"name": "no folder's name"}
+    make.write_json(trained / "model.json", values)
+    assert install_local(trained).folder == models / "bundle"
+
+
 def test_an_install_that_fails_leaves_nothing(
     own_bundle: ModelBundle, host: Host, tmp_path: Path, models: Path
 ) -> None:

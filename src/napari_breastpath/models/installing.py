@@ -16,7 +16,13 @@ from napari_breastpath.models.bundle import MANIFEST, ModelBundle
 from napari_breastpath.models.catalog import checked_bundle
 from napari_breastpath.models.download import Unreachable, Wanted, download
 from napari_breastpath.models.foreign import tiatoolbox
-from napari_breastpath.models.foreign.describing import SOURCE, UNSTATED, stated_licence
+from napari_breastpath.models.foreign.describing import (
+    SOURCE,
+    UNSTATED,
+    read_object,
+    stated_licence,
+)
+from napari_breastpath.models.foreign.offline import by_hand, offer_offline, urls, with_weights
 from napari_breastpath.models.foreign.sources import (
     CARD,
     NAME,
@@ -29,7 +35,6 @@ from napari_breastpath.models.foreign.sources import (
     find_offer,
     list_files,
 )
-from napari_breastpath.models.foreign.wsinfer import PROGRAM, TENSORS
 from napari_breastpath.models.hashing import file_sha256
 from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.places import EMBEDDED, models_folder
@@ -70,7 +75,7 @@ def install_offer(
     check_free(name)
     work = models_folder() / f".{name}.installing"
     try:
-        offer = _with_weights(find_offer(name, hosts), weights)
+        offer = with_weights(find_offer(name, hosts), weights)
         listing = list_files(offer, hosts)
         wanted = [
             _wanted(offer, hosts, listing, file, work) for file in _wanted_files(offer, listing)
@@ -79,7 +84,7 @@ def install_offer(
         for file in wanted:
             download(file, progress)
     except Unreachable as error:
-        raise _by_hand(name, hosts, weights, error) from error
+        raise by_hand(name, hosts, weights, error) from error
     origin = f"{offer.source}, {file_url(offer, hosts, listing.commit, offer.weights)}"
     _describe(offer, work, origin, listing.commit, {offer.weights: listing.hashes[offer.weights]})
     return _installed(work, name)
@@ -105,9 +110,9 @@ def install_fetched(
     """
     hosts = hosts or Hosts.chosen()
     check_free(name)
-    offer = _with_weights(_offer_offline(name, hosts), weights)
+    offer = with_weights(offer_offline(name, hosts), weights)
     if missing := [file for file in offer.files if not (folder / file).is_file()]:
-        raise ModelError(folder, f"lacks {missing[0]}", _urls(offer, hosts))
+        raise ModelError(folder, f"lacks {missing[0]}", urls(offer, hosts))
     work = _new_work(name)
     for file in (*offer.files, CARD):
         if (folder / file).is_file():
@@ -124,7 +129,7 @@ def install_local(path: Path, name: str = "") -> ModelBundle:
     ----------
     path : Path
     name : str, optional
-        To install it under, by default the name of the folder or zip.
+        To install it under, by default that of its `model.json`, else of the folder or zip.
 
     Raises
     ------
@@ -133,7 +138,7 @@ def install_local(path: Path, name: str = "") -> ModelBundle:
     ModelError
         No model, or an archive or folder that is refused.
     """
-    name = name or path.resolve().name.removesuffix(".zip")
+    name = name or _own_name(path) or path.resolve().name.removesuffix(".zip")
     check_free(name)
     work = _new_work(name)
     work.rmdir()
@@ -150,13 +155,23 @@ def install_local(path: Path, name: str = "") -> ModelBundle:
         shutil.rmtree(work, ignore_errors=True)
 
 
+def _own_name(path: Path) -> str:
+    """Return the name in a folder's `model.json`; training calls every folder `bundle`."""
+    if not (path / MANIFEST).is_file():
+        return ""
+    name = str(read_object(path / MANIFEST).get("name", ""))
+    return name if NAME.fullmatch(name) else ""
+
+
 def check_free(name: str) -> None:
     """Raise `UsageError` for a name that no new model can have."""
     if not NAME.fullmatch(name):
         raise UsageError(f"name {name!r}", "cannot be a model's", "use letters, digits, . _ and -")
-    for root in (models_folder(), EMBEDDED):
+    for root, advice in (
+        (models_folder(), f"remove {models_folder() / name} to install it anew"),
+        (EMBEDDED, "it comes with the program; give yours another `name` in its model.json"),
+    ):
         if (root / name).exists():
-            advice = f"remove {root / name} to install it anew"
             raise UsageError(name, "a model of this name is installed already", advice)
 
 
@@ -166,22 +181,6 @@ def _new_work(name: str) -> Path:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     return work
-
-
-def _with_weights(offer: Offer, weights: str | None) -> Offer:
-    if weights is None:
-        return offer
-    if offer.source == TIATOOLBOX or weights not in (PROGRAM, *TENSORS):
-        cause = f"has no weights {weights!r}"
-        raise UsageError(offer.name, cause, f"the zoo has {', '.join((PROGRAM, *TENSORS))}")
-    return Offer(
-        offer.name,
-        offer.description,
-        offer.source,
-        offer.repository,
-        offer.revision,
-        weights,
-    )
 
 
 def _wanted_files(offer: Offer, listing: Listing) -> tuple[str, ...]:
@@ -278,27 +277,3 @@ def _only_folder(work: Path) -> Path:
         return inside[0]
     shutil.rmtree(work, ignore_errors=True)
     raise ModelError(work.name, "the archive holds no model", "give the zip of a model's folder")
-
-
-def _offer_offline(name: str, hosts: Hosts) -> Offer:
-    """Return an offer; one that cannot be looked up now is taken for one of the zoo."""
-    try:
-        return find_offer(name, hosts)
-    except Unreachable:
-        return Offer(name, "", "WSInfer zoo", f"kaczmarj/{name}", "main", PROGRAM)
-
-
-def _urls(offer: Offer, hosts: Hosts) -> str:
-    return "fetch " + " and ".join(file_url(offer, hosts, offer.revision, f) for f in offer.files)
-
-
-def _by_hand(name: str, hosts: Hosts, weights: str | None, error: Unreachable) -> Unreachable:
-    """Return what to do without a network: which files, and how to install them."""
-    offer = _with_weights(_offer_offline(name, hosts), weights)
-    command = f"breastpath models install {name} --from FOLDER"
-    command += f" --weights {weights}" if weights else ""
-    advice = (
-        f"{_urls(offer, hosts)} elsewhere into one FOLDER, then "
-        f"`{command}` puts them into {models_folder() / name}"
-    )
-    return Unreachable(error.subject, error.cause, advice)
