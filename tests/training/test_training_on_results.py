@@ -107,6 +107,11 @@ def test_scores_and_axes_of_results(results: list[Result]) -> None:
     assert done.measures["axis_accuracy"].value == right.mean()
 
 
+def test_an_axis_that_nothing_predicts_is_said_so(results: list[Result]) -> None:
+    with pytest.raises(UsageError, match="has no predicted major axis; analyse with a bundle"):
+        _evaluated(results, "slides", 'axis = "predicted"\n')
+
+
 def test_stages_of_results(results: list[Result]) -> None:
     folder = results[0].path.parents[1]
     (folder / "nodes.csv").write_text("patient,slide\na,s0.tif\na,s1.tif\nb,s3.tif\n")

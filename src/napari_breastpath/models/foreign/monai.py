@@ -60,10 +60,10 @@ def read_monai(folder: Path) -> ModelBundle:
         Code in the metadata, no TorchScript, or a field that is missing or wrong.
     """
     path = folder / METADATA
-    if has_code(path):
-        cause = "holds code (`_target_` or `$…`), which would run when it is read"
-        raise ModelError(path, cause, "ask for metadata without code")
     values = read_object(path)
+    if has_code(path):
+        cause = "holds code (`_target_` or `$…`), which MONAI would run"
+        raise ModelError(path, cause, "ask for metadata without code")
     image, answer = field(path, values, "network_data_format", _formats)
     mpp = field(path, values, "pixel_spacing_um", _mpp)
     size = field(path, image, "spatial_shape", _square)

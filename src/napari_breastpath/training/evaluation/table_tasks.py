@@ -38,6 +38,8 @@ from napari_breastpath.training.evaluation.stages import STAGES, quadratic_kappa
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_breastpath.results import Result
+
 AXIS = "major_axis_mm"
 BREAKHIS_NAME = re.compile(r"SOB_(?P<kind>[BM])_\w+-(?P<patient>\d+-\w+)-(?P<magnification>\d+)-")
 
@@ -118,13 +120,21 @@ def _scores_of_results(config: EvaluationConfig) -> pd.DataFrame:
 
     rows = {}
     for name, result in results_of(config).items():
-        score, regions = result.record["score"][config.row], result.record["regions"]
-        axis = regions["slide_major_axis_mm"] or 0.0
-        if config.axis == "predicted":
-            axis = score.get("predicted_major_axis_mm", np.nan)
-        rows[name] = {"score": score["value"], "axis": axis}
+        score = result.record["score"][config.row]["value"]
+        rows[name] = {"score": score, "axis": _axis_mm(result, config)}
         rows.setdefault(Path(name).stem, rows[name])
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _axis_mm(result: Result, config: EvaluationConfig) -> float:
+    """Return a result's major axis in mm, as measured or as its second stage predicts it."""
+    if config.axis == "measured":
+        return float(result.record["regions"]["slide_major_axis_mm"] or 0)
+    predicted = result.record["score"][config.row].get("predicted_major_axis_mm")
+    if predicted is None:
+        advice = 'analyse with a bundle that fit-score wrote, or say axis = "measured"'
+        raise UsageError(result.path, "has no predicted major axis", advice)
+    return float(predicted)
 
 
 def stages(config: EvaluationConfig) -> Prepared:
