@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,16 @@ def test_what_is_wrong_is_one_line(
 ) -> None:
     assert main(["train", *(word.format(toml=toml) for word in words)]) == code
     assert told in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_it_says_where_no_patient_is_named(toml: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    told = "masks: no patient is named: each image counts as one"
+    main(["train", str(toml), "--fold", "3"])
+    assert told not in capsys.readouterr().err
+    text = toml.read_text(encoding="utf-8")
+    toml.write_text(re.sub("(?m)^patient = .*", 'patient = ""', text), encoding="utf-8")
+    main(["train", str(toml), "--fold", "3"])
+    assert told in capsys.readouterr().err
 
 
 def test_an_epoch_is_one_line_with_its_curve() -> None:

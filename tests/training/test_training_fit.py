@@ -159,6 +159,8 @@ def test_other_tasks_end_in_a_bundle_too(tmp_path: Path, kind: str) -> None:
     found = make_predictor(done.bundle, "cpu", "torch", threads=1).predict(tiles)
     assert found.shape[:2] == (1, len(asked.classes))
     assert found.ndim == (2 if kind == "classification" else 4)
+    named = "no patient is named" not in done.bundle.card.read_text(encoding="utf-8")
+    assert named == (kind != "classification")
 
 
 def test_learning_happens(tmp_path: Path) -> None:

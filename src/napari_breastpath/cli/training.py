@@ -102,6 +102,10 @@ def train(args: Namespace) -> int:
     config = load_config(args.config)
     if args.out is not None:
         config = dataclasses.replace(config, out=str(Path(args.out).absolute()))
+    for text in dict.fromkeys(
+        f"{s.title}: {s.whose_unknown}" for s in config.sources if s.whose_unknown
+    ):
+        complain(text)
     reporter = TrainingReporter()
     with interruptible() as stop:
         try:

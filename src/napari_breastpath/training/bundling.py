@@ -139,8 +139,9 @@ def card(bundle: ModelBundle, config: Config, metrics: Mapping[str, Any]) -> str
 
 def _source_lines(config: Config) -> list[str]:
     return [
-        f"- **Source** {one.title}: {one.kind}{f', {one.licence}' if one.licence else ''}."
+        f"- **Source** {one.title}: {'; '.join(filter(None, facts))}."
         for one in config.sources
+        for facts in [(one.kind, one.licence, one.whose_unknown)]
     ]
 
 

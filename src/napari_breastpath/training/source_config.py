@@ -87,6 +87,15 @@ class SourceConfig:
     licence: str = ""
 
     @property
+    def whose_unknown(self) -> str:
+        """What is taken for patients where none are named; empty where they are."""
+        if self.colour_groups:
+            return "no patient is named: images of like colours count as one's"
+        if self.patient or self.whose or self.patient_column:
+            return ""
+        return "no patient is named: each image counts as one"
+
+    @property
     def title(self) -> str:
         """What it is called."""
         return self.name or self.kind
