@@ -44,7 +44,9 @@ class Pathologist:
 
     def __init__(self, viewer: Any, path: Path, wait_until: Callable[..., None]) -> None:
         self.viewer, self.path, self.wait_until = viewer, path, wait_until
-        docks = [viewer.window.add_plugin_dock_widget("napari-breastpath", n)[1] for n in DOCKS]
+        add = viewer.window.add_plugin_dock_widget
+        # As `launch.dock` does: one below the other they would be higher than a screen.
+        docks = [add("napari-breastpath", name, tabify=True)[1] for name in DOCKS]
         self.measurements, self.correct = docks
         viewer.open(str(path), plugin="napari-breastpath")
         self.session = Session.of(viewer)
@@ -83,7 +85,8 @@ class Pathologist:
 
     # ------------------------------------------------------------------ gestures
     def take(self, name: str) -> None:
-        self.correct.buttons[name].click()
+        if not self.correct.buttons[name].isChecked():
+            self.correct.buttons[name].click()
         self.wait_until(lambda: self.editor.canvas.layer is not None, timeout=SHORT_MS)
         self.settle()
 
@@ -104,6 +107,14 @@ class Pathologist:
     def stroke(self, *points: Place) -> None:
         """Drag over map pixels (row, column), and let it be written."""
         self.drag(*(self.screen(self.on_map(*point)) for point in points))
+        self.settle()
+
+    def corners(self, *points: Place) -> None:
+        """Click at map pixels one after the other, the last one twice; let it be written."""
+        for point in points:
+            self.drag(self.screen(self.on_map(*point)))
+            QTest.qWait(20)
+        QTest.mouseDClick(self.canvas, LEFT, NONE, self.screen(self.on_map(*points[-1])))
         self.settle()
 
     def undo(self) -> None:
@@ -191,6 +202,7 @@ def paint_for_ever(path: Path) -> None:
             QApplication.processEvents()
 
     preferences.answer(True)
+    preferences.set_reader_name("A. Reader")
     hands = Pathologist(napari.Viewer(), path, wait_until)
     hands.measurements.go_to_longest()
     QTest.qWait(300)
