@@ -8,18 +8,24 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Return the wall time of one call."""
-    begin = time.perf_counter()
+def seconds(work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> float:
+    """Return the seconds of one call, by default wall time."""
+    begin = clock()
     work()
-    return time.perf_counter() - begin
+    return clock() - begin
 
 
 def by_turns(
-    functions: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1
+    functions: Mapping[str, Callable[[], object]],
+    rounds: int,
+    warm_up: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, list[float]]:
     """Return the seconds of every function in every round, after rounds that do not count."""
-    turns = [{n: seconds(work) for n, work in functions.items()} for _ in range(warm_up + rounds)]
+    turns = [
+        {name: seconds(work, clock) for name, work in functions.items()}
+        for _ in range(warm_up + rounds)
+    ]
     return {name: [turn[name] for turn in turns[warm_up:]] for name in functions}
 
 

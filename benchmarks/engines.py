@@ -2,9 +2,11 @@
 
 Batches of 8 tiles of 256 px through an FPN with a ResNet-34 encoder, float32, by turns: OpenVINO,
 ONNX Runtime, PyTorch as it comes (eager) and channels-last. The limit is the FLOP/s of one large
-matrix product in the same turn; FLOPs of the network are counted by PyTorch.
+matrix product in the same turn, float32 too and with as many threads; FLOPs of the network are
+counted by PyTorch. On a machine that others use, `--threads 1 --processor-time` counts what they
+cannot stretch.
 
-    python benchmarks/engines.py [--rounds 5] [--threads 2]
+    python benchmarks/engines.py [--rounds 5] [--threads 2] [--processor-time]
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import argparse
 import statistics
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -33,13 +36,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
     arguments = options(parser, rounds=2)
+    clock = time.process_time if arguments.processor_time else time.perf_counter
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         model = winner_like_model(Path(folder) / "model", 1.0)
         passes = forward_passes(model, arguments.threads)
         flops = count_flops(model)
-        seconds = by_turns(passes | {"matrix product": matrix_product()}, arguments.rounds)
+        passes["matrix product"] = matrix_product()
+        seconds = by_turns(passes, arguments.rounds, clock=clock)
     report(seconds, flops)
 
 

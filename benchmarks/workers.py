@@ -1,7 +1,9 @@
 """Two single-threaded Dask workers on eight slides against one, and the overhead per slide.
 
 Both clusters are local processes, started before the clock; the slides are the packaged sample.
-The overhead is what `run_on_cluster` with one worker takes beyond the runs' own recorded times.
+The overhead is what `run_on_cluster` with one worker takes beyond the same runs in this process. On
+a machine that others use too, read the processor time: two workers that get in each other's way
+(threads that spin, work done twice) need more of it than one.
 
     python benchmarks/workers.py [--slides 8] [--rounds 3]
 """
@@ -17,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from by_turns import options
-from distributed import LocalCluster
+from distributed import Client, LocalCluster
 
 from napari_breastpath.analyses import Request
 from napari_breastpath.batch import Done, Task, run_on_cluster, run_task
@@ -34,8 +36,9 @@ def main() -> None:
         folder = Path(name)
         slides = [copied(folder, k) for k in range(arguments.slides)]
         rounds = [one_round(slides, folder / str(k)) for k in range(arguments.rounds)]
-    faster, overhead = zip(*rounds, strict=True)
+    faster, overhead, processor = zip(*rounds, strict=True)
     print(f"two workers: {statistics.median(faster):.2f}x one (rounds: {listed(faster)})")
+    print(f"  processor time {statistics.median(processor):.2f}x one's ({listed(processor)})")
     print(f"overhead: {statistics.median(overhead):.2f} s a slide (rounds: {listed(overhead)})")
 
 
@@ -49,11 +52,11 @@ def copied(folder: Path, number: int) -> Path:
     return Path(shutil.copy(sample_slide_path(), folder / f"slide-{number}.tif"))
 
 
-def one_round(slides: list[Path], out: Path) -> tuple[float, float]:
-    """Return how many times faster two workers are, and one worker's overhead in s per slide."""
-    one, two = (on_cluster(slides, out / f"{workers}", workers) for workers in (1, 2))
+def one_round(slides: list[Path], out: Path) -> tuple[float, float, float]:
+    """Return how many times faster two workers are, one's overhead in s a slide, and their work."""
+    (one, alone), (two, both) = (on_cluster(slides, out / f"{n}", n) for n in (1, 2))
     here = in_this_process(slides, out / "here")
-    return one / two, (one - here) / len(slides)
+    return one / two, (one - here) / len(slides), both / alone
 
 
 def tasks(slides: list[Path], out: Path) -> list[Task]:
@@ -61,16 +64,23 @@ def tasks(slides: list[Path], out: Path) -> list[Task]:
     return [Task(slide, out, Request(threads=1)) for slide in slides]
 
 
-def on_cluster(slides: list[Path], out: Path, workers: int) -> float:
-    """Return the seconds of the slides on running, warm workers."""
+def on_cluster(slides: list[Path], out: Path, workers: int) -> tuple[float, float]:
+    """Return the seconds of the slides on running, warm workers, and their processor seconds."""
     options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster:
         address = cluster.scheduler_address
         everyone = tasks(slides[:workers] * 2, out / "warm-up")
         done(list(run_on_cluster(everyone[:workers], scheduler=address)))
-        started = time.perf_counter()
+        before, started = processor_seconds(address), time.perf_counter()
         done(list(run_on_cluster(tasks(slides, out), scheduler=address)))
-        return time.perf_counter() - started
+        wall = time.perf_counter() - started
+        return wall, processor_seconds(address) - before
+
+
+def processor_seconds(address: str) -> float:
+    """Return what all workers have used of their processors."""
+    with Client(address) as client:
+        return float(sum(client.run(time.process_time).values()))
 
 
 def in_this_process(slides: list[Path], out: Path) -> float:
