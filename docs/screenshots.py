@@ -15,73 +15,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from camera import Hand, Place, beside, circle, pump, save, wait_for, window_picture
+from camera import Place, beside, circle, pump, save, wait_for
+from desk import Desk
+from training_slides import corrected_slides
 
-LAPTOP_PX = (1366, 768)
+LAPTOP_PX = (1280, 768)
 ACROSS: list[Place] = [(-10, -150), (10, 150)]
 BUMP: list[Place] = [(30, 20), (90, 60), (150, 80)]
 RING = circle((90, 40), 70)
 CORNERS: list[Place] = [(20, -60), (140, -110), (180, 20), (90, 90)]
 DRAWN = {"brush": BUMP, "eraser": ACROSS, "encircle": RING}
-LOOK_PX = 320
-"""How much of the screen the longest region fills."""
-
-
-class Desk:
-    """The window with its docks, and a hand.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    """
-
-    def __init__(self, viewer: Any) -> None:
-        from napari_breastpath.viewer.launch import DOCKS, PLUGIN
-
-        add = viewer.window.add_plugin_dock_widget
-        self.viewer, self.hand = viewer, Hand(viewer)
-        docks = [add(PLUGIN, name)[1] for name in DOCKS[:4]]
-        self.analysis, self.measurements, self.correct, self.navigator = docks
-        self.session, self.editor = self.correct.session, self.correct.editor
-
-    def raise_(self, widget: Any) -> None:
-        """Bring a dock to the front."""
-        widget.parent().raise_()
-        pump(0.5)
-
-    def save(self, name: str) -> None:
-        """Write a picture of the window."""
-        save(window_picture(self.viewer), name)
-
-    def settle(self) -> None:
-        """Wait until every stroke is on disk and on screen."""
-        wait_for(lambda: self.editor.drain(0.1))
-        pump(1.5)  # numbers and caliper follow
-
-    def take(self, name: str) -> None:
-        """Press a tool's button, where it is not in hand."""
-        if not self.correct.buttons[name].isChecked():
-            self.correct.buttons[name].click()
-        wait_for(lambda: self.editor.active)
-        self.settle()
-
-    def undo(self, steps: int = 1) -> None:
-        """Take steps back."""
-        for _ in range(steps):
-            self.editor.undo()
-        self.settle()
-
-    def um(self, screen_px: float) -> float:
-        """Return a length on screen in µm."""
-        return screen_px / float(self.viewer.scene.camera.zoom)
-
-    def look(self) -> None:
-        """Bring the longest region to the middle."""
-        regions = self.session.result.regions
-        longest = regions.loc[regions["feret_max_mm"].idxmax()]
-        self.session.go_to_region(longest["region_id"])
-        self.viewer.scene.camera.zoom = LOOK_PX / (longest["feret_max_mm"] * 1000)
-        pump(1)
+THROUGH: list[Place] = [(161, -174), (178, 182)]
+FAT = circle((-72, 118), 34)
+SECOND: list[tuple[list[Place], int]] = [
+    ([(0.42, 0.40), (0.42, 0.55), (0.56, 0.55), (0.56, 0.40)], 1),
+    ([(0.10, 0.15), (0.10, 0.30), (0.26, 0.30), (0.26, 0.15)], 0),
+]
+"""What the second reader adds and erases: corners (y, x) in shares of the slide, and the class."""
+EPOCHS, TILES = 3, 32
 
 
 def analysis(desk: Desk) -> None:
@@ -193,8 +144,7 @@ def caliper(desk: Desk) -> None:
     desk.raise_(desk.measurements)
     desk.measurements.go_to_longest()
     desk.look()
-    live = desk.measurements.live
-    wait_for(lambda: live.is_saved and desk.measurements.runner.idle)
+    desk.saved()
     desk.measurements.tour.after.click()
     desk.look()
     desk.save("tour")
@@ -213,54 +163,70 @@ def caliper(desk: Desk) -> None:
 def navigator(desk: Desk) -> None:
     """A ruler and an area; what was seen."""
     desk.raise_(desk.navigator)
-    around = circle((-150, 120), 40)
-    for kind, path in (("ruler", [(-40.0, 170.0), (110.0, 190.0)]), ("area", around)):
-        button = getattr(desk.navigator, kind)
-        button.click()
-        desk.hand.drag(path)
-        pump(0.5)
-        if button.isChecked():
-            button.click()
     for x in (0.3, 0.5, 0.7):
         desk.navigator.objectives[10].click()
         desk.navigator.map.chosen.emit(x, 0.4)
-        pump(1)
-    desk.look()
+        desk.look_around()
+    desk.viewer.reset_view()
+    pump(1)
+    for button, path in ((desk.navigator.ruler, THROUGH), (desk.navigator.area, FAT)):
+        button.click()
+        desk.hand.drag(path)
+        wait_for(lambda button=button: not button.isChecked())
+    desk.saved()
     desk.save("navigator")
 
 
 def reviewed(desk: Desk) -> None:
     """Sign the result."""
     desk.raise_(desk.measurements)
-    live = desk.measurements.live
-    wait_for(lambda: live.is_saved and desk.measurements.runner.idle)
     desk.measurements.review.press()
     wait_for(lambda: desk.session.corrections.state.reviewed is not None)
+    desk.saved()
     desk.save("reviewed")
 
 
-def two_readers(desk: Desk, folder: Path) -> None:
+def two_readers(desk: Desk, copy: Path) -> None:
     """Lay a second reader's corrections over the first's."""
     from napari_breastpath.edits import Corrections
     from napari_breastpath.edits.tools import polygon
     from napari_breastpath.results import load_result
     from napari_breastpath.viewer.launch import PLUGIN
 
-    result = desk.session.result
-    copy = Path(shutil.copytree(result.path, folder / "second" / result.path.name))
     second = Corrections.open(load_result(copy), "Reader B")
-    if second.state.reviewed:
-        second.note("reopen")
-    height, width = result.lattice.shape
-    corners = [(0.42, 0.4), (0.42, 0.55), (0.56, 0.55), (0.56, 0.4)]
-    change = polygon(second, [(y * height, x * width) for y, x in corners], 1)
-    second.apply(change, "polygon")
+    height, width = second.result.lattice.shape
+    for corners, value in SECOND:
+        points = [(y * height, x * width) for y, x in corners]
+        second.apply(polygon(second, points, value), "polygon")
     dock = desk.viewer.window.add_plugin_dock_widget(PLUGIN, "Two readers", tabify=True)[1]
     desk.raise_(dock)
     dock.open(copy)
     wait_for(lambda: dock.readers.found is not None)
     dock.after.click()
     desk.save("two-readers")
+    dock.end_button.click()
+
+
+def training(desk: Desk, folder: Path) -> None:
+    """Retrain on three corrected slides: who trains, the curves, old against new."""
+    from qtpy.QtCore import Qt
+
+    from napari_breastpath.viewer.corrected_table import HELD
+    from napari_breastpath.viewer.launch import PLUGIN
+
+    dock = desk.viewer.window.add_plugin_dock_widget(PLUGIN, "Train", tabify=True)[1]
+    desk.raise_(dock)
+    dock.add_all(corrected_slides(folder))
+    dock.table.item(2, HELD).setCheckState(Qt.CheckState.Checked)
+    dock.epochs.setValue(EPOCHS)
+    dock.tiles.setValue(TILES)
+    dock.start_button.click()
+    wait_for(lambda: len(dock.curves.rows) == EPOCHS - 1, seconds=600)
+    desk.save("train")
+    wait_for(lambda: dock.runner.idle, seconds=600)
+    dock.show_maps.click()
+    desk.saved()
+    desk.save("trained")
 
 
 def tour(viewer: Any, folder: Path) -> None:
@@ -269,6 +235,8 @@ def tour(viewer: Any, folder: Path) -> None:
     viewer.window.resize(*LAPTOP_PX)
     pump(2)
     analysis(desk)
+    result = desk.session.result.path
+    untouched = Path(shutil.copytree(result, folder / "second" / result.name))
     desk.raise_(desk.correct)
     desk.session.layer("tissue").visible = False
     desk.look()
@@ -277,7 +245,8 @@ def tour(viewer: Any, folder: Path) -> None:
     caliper(desk)
     navigator(desk)
     reviewed(desk)
-    two_readers(desk, folder)
+    two_readers(desk, untouched)
+    training(desk, folder / "train")
 
 
 def main() -> None:
