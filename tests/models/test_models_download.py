@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from hosts import Host, serving
+from napari_breastpath.cli.terminal import Reporter
 from napari_breastpath.core.errors import ModelError
 from napari_breastpath.core.progress import Progress
 from napari_breastpath.models.download import MAX_REDIRECTS, Missing, Unreachable, Wanted, download
@@ -55,6 +56,18 @@ def test_a_whole_file(host: Host, wanted: Wanted, manner: str) -> None:
     assert left(wanted) == ["file"]
     assert steps[-1].done == len(CONTENT)
     assert steps[-1].total == (0 if manner else len(CONTENT))
+
+
+@pytest.mark.parametrize(("total", "lines"), [(0, 3), (250_000_000, 11)])
+def test_a_download_is_told_now_and_then(
+    capsys: pytest.CaptureFixture[str], total: int, lines: int
+) -> None:
+    tell = Reporter("model")
+    for done in range(0, 250_000_001, 1_000_000):
+        tell(Progress("download", done, total))
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == lines
+    assert told[0] == f"model: download 0.0{' of 250.0' if total else ''} MB"
 
 
 def test_a_broken_file_is_gone_on_with(host: Host, wanted: Wanted) -> None:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from napari_breastpath.results import Result
 
 STEPS = 10
+# A line every so much, bytes of a download mostly, where the whole is not known.
+UNKNOWN_STEP = 100_000_000
 
 
 class Reporter:
@@ -53,11 +55,14 @@ class Reporter:
         self._bar.update(progress.done - self._bar.n)
 
     def _say(self, progress: Progress) -> None:
-        tenth = STEPS * progress.done // max(progress.total, 1)
-        if (progress.stage, tenth) == self._said:
+        done, total = progress.done, progress.total
+        step = STEPS * done // total if total else done // UNKNOWN_STEP
+        if (progress.stage, step) == self._said:
             return
-        self._said = (progress.stage, tenth)
+        self._said = (progress.stage, step)
         line = f"{self._name}: {progress.stage}"
+        if progress.stage == "download":
+            line += f" {done / 1e6:.1f}{f' of {total / 1e6:.1f}' if total else ''} MB"
         if progress.stage == "inference":
             line += f" {progress.done}/{progress.total} tiles, {progress.tiles_per_s:.1f} tiles/s"
         print(line, file=sys.stderr, flush=True)
