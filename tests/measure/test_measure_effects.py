@@ -44,6 +44,13 @@ def test_the_region_that_decides_comes_first_with_the_reason_in_words():
     assert plain == "0.064 mm², 24% of the tumour area"
 
 
+def test_areas_of_a_few_pixels_are_in_square_micrometres():
+    table = drawn(120, 40, 9)
+    table.loc[table["region_id"] == 3, "area_mm2"] = 2.8e-5
+    found = effects_of_deleting(table, "node", TUMOUR, 0.5).set_index("region_id")
+    assert found["why"][3].endswith("28 µm², less than 1% of the tumour area")
+
+
 @pytest.mark.parametrize(
     ("length", "limit"), [(0.19, 0.2), (0.2, 0.2), (2.1, 2.0), (1.85, 2.0), (0.25, None), (1, None)]
 )

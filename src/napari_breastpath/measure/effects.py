@@ -163,7 +163,15 @@ def _reasons(
         yield f"faint: highest probability {region['max_probability']:.2f}"
     if fate["area_change_mm2"]:
         share = region["area_mm2"] / summary["total_area_mm2"]
-        yield f"{region['area_mm2']:.2g} mm², {share:.0%} of the tumour area"
+        yield f"{_area(region['area_mm2'])}, {_share(share)} of the tumour area"
+
+
+def _area(mm2: float) -> str:
+    return f"{mm2:.2g} mm²" if mm2 >= 1e-3 else f"{mm2 * 1e6:.0f} µm²"
+
+
+def _share(share: float) -> str:
+    return f"{share:.0%}" if share >= 0.01 else "less than 1%"
 
 
 def category_if_longer(table: pd.DataFrame, roles: Mapping[str, str], change_mm: float) -> str:
