@@ -39,7 +39,7 @@ PLOTS = (
         "Error",
         (Line("train_loss", "training", "#56b4e9"), Line("val_loss", "check", "#e69f00")),
     ),
-    Plot("Agreement (Dice)", (Line("val_dice", "check", "#e69f00"),), (0.0, 1.0)),
+    Plot("Dice", (Line("val_dice", "check", "#e69f00"),), (0.0, 1.0)),
 )
 
 
