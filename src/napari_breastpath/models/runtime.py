@@ -9,6 +9,9 @@ from napari_breastpath.core.errors import InferenceError
 
 # By their speed on the CPU. Two cores, batches of 8 tiles of 256 px, interleaved: 12.8, 15.1 and
 # 29.3 ms a tile with tumour-demo; 67, 67 and 84 ms with an FPN-ResNet34.
+# 8-bit integers are not offered: on a CPU without VNNI OpenVINO took 23 ms of processor with them
+# where float32 took 33, but 0.46 % of tumour-demo's masks changed (Dice, one slide), and they need
+# tiles to calibrate them that bundles do not hold (`benchmarks/int8.py`).
 ENGINES = ("onnxruntime", "openvino", "torch")
 INSTALL = 'pip install "napari-breastpath[cpu]"'
 
