@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -171,16 +171,23 @@ class Result:
         return self._table(FEATURES).set_index("row")
 
     def _table(self, name: str) -> pd.DataFrame:
-        import pandas as pd
-
         if not (self.path / name).is_file():
             raise ResultError(self.path, f"no {name} yet", f"status is {self.status}; analyse it")
-        return pd.read_csv(self.path / name, dtype={"category": "str"})
+        file = (self.path / name).stat()
+        return _read_table(self.path / name, file.st_mtime_ns, file.st_size, file.st_ino).copy()
 
     def write_table(self, name: str, table: pd.DataFrame) -> None:
         """Write a table as CSV, all of it or nothing."""
         with whole(self.path / name) as draft:
             table.to_csv(draft, index=False)
+
+
+@lru_cache(maxsize=4)
+def _read_table(path: Path, *_stamp: int) -> pd.DataFrame:
+    """Return a CSV table, read once for each state of its file: a report asks seven times."""
+    import pandas as pd
+
+    return pd.read_csv(path, dtype={"category": "str"})
 
 
 def load_result(path: Path | str) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -29,6 +30,7 @@ PACKAGES = (
 )
 
 
+@cache
 def version(package: str) -> str | None:
     """Return the installed version of a distribution, None where there is none."""
     try:
