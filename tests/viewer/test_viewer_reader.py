@@ -15,6 +15,7 @@ from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.slides import open_slide
 from napari_breastpath.viewer import reader
 from napari_breastpath.viewer.layers import TAG
+from napari_breastpath.viewer.slide_levels import SlideLevel
 
 RGB = np.full((64, 96, 3), 200, np.uint8)
 
@@ -51,7 +52,7 @@ def test_which_paths_are_ours_without_looking_inside(path: Any, ours: bool) -> N
 def test_a_slide_comes_lazily_in_micrometres_with_its_facts() -> None:
     ((levels, arguments, kind),) = read(sample_slide_path())
     assert (kind, arguments["units"], arguments["rgb"]) == ("image", ("um", "um"), True)
-    assert all(hasattr(level, "dask") for level in levels)
+    assert all(isinstance(level, SlideLevel) for level in levels)
     assert arguments["scale"] == (0.5, 0.5)
     metadata = arguments["metadata"]
     assert (metadata["mpp_source"], metadata["vendor"]) == ("header", "generic-tiff")

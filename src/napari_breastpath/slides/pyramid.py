@@ -29,10 +29,13 @@ class LevelArray:
     ----------
     slide : Slide
     level : Level
+    source : int, optional
+        The stored level to read; by default the one just fine enough.
     """
 
     slide: Slide
     level: Level
+    source: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -55,6 +58,7 @@ class LevelArray:
         window = self.slide.sample(
             Axis(top, bottom - top, self.level.downsample_y),
             Axis(left, right - left, self.level.downsample_x),
+            self.source,
         )
         return window if self.ndim == 2 else window[..., key[2]]
 
@@ -80,11 +84,11 @@ def pyramid(slide: Slide) -> list[dask.array.Array]:
     ]
 
 
-def display_levels(stored: tuple[Level, ...]) -> list[Level]:
-    """Return the stored levels with ×2 levels between and after them."""
+def display_levels(stored: tuple[Level, ...], widest_step: float = WIDEST_STEP) -> list[Level]:
+    """Return the stored levels with ×2 levels after them, and between those further apart."""
     levels = [stored[0]]
     for following in (*stored[1:], None):
-        while _too_far(levels[-1], following):
+        while _too_far(levels[-1], following, widest_step):
             levels.append(halved(levels[-1], stored[0]))
         if following is not None:
             levels.append(following)
@@ -96,7 +100,7 @@ def halved(level: Level, base: Level) -> Level:
     return Level.of(max(1, level.height // 2), max(1, level.width // 2), base.height, base.width)
 
 
-def _too_far(level: Level, following: Level | None) -> bool:
+def _too_far(level: Level, following: Level | None, widest_step: float) -> bool:
     if following is None:
         return max(level.shape) > COARSEST_PX
-    return following.downsample > WIDEST_STEP * level.downsample
+    return following.downsample > widest_step * level.downsample

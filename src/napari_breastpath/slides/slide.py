@@ -205,9 +205,10 @@ class Slide:
         )
         return max(fine, default=0)
 
-    def sample(self, rows: Axis, columns: Axis) -> NDArray[Any]:
-        """Return the area means of an output raster, from the level just fine enough for it."""
-        level = self._level_for(columns.step, rows.step)
+    def sample(self, rows: Axis, columns: Axis, level: int | None = None) -> NDArray[Any]:
+        """Return the area means of an output raster, from the level just fine enough for it, or
+        from a given one."""
+        level = self._level_for(columns.step, rows.step) if level is None else level
         tall = _blocks(rows, self.levels[level].downsample_y)
         wide = _blocks(columns, self.levels[level].downsample_x)
         if len(tall) == len(wide) == 1:

@@ -20,6 +20,7 @@ from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
 from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import class_colours, paintable
+from napari_breastpath.viewer.slide_levels import SlideLevel, SlideView
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -107,7 +108,7 @@ def tag(layer: Layer) -> dict[str, Any]:
 
 
 def slide_layer(slide: Slide) -> LayerData:
-    """Describe the slide itself: a Dask pyramid, immutable, in µm."""
+    """Describe the slide itself: levels that read when napari draws them, in µm."""
     arguments = {
         "name": slide.path.name,
         "multiscale": True,
@@ -116,7 +117,7 @@ def slide_layer(slide: Slide) -> LayerData:
         "metadata": slide_metadata(slide),
         **slide_placement(slide.mpp),
     }
-    return slide.pyramid(), arguments, "image"
+    return list(SlideView(slide).levels), arguments, "image"
 
 
 def slide_metadata(slide: Slide) -> dict[str, Any]:
@@ -252,7 +253,10 @@ def make_layer(data: LayerData) -> Layer:
 
 
 def dress(layer: Layer) -> None:
-    """Set what napari takes no argument for: the outline of tissue that hands may paint."""
+    """Set what napari takes no argument for: the outline of tissue that hands may paint, and the
+    layer that a slide's levels read for."""
+    if layer.multiscale and isinstance(layer.data[0], SlideLevel):
+        layer.data[0].view.follow(layer)
     is_painted = tag(layer).get("role") == "tissue" and not layer.multiscale
     if is_painted and layer.contour != TISSUE_PX:
         layer.contour = TISSUE_PX
