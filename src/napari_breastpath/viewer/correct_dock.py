@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -22,7 +23,13 @@ from napari_breastpath.viewer.class_list import ClassList
 from napari_breastpath.viewer.closing import EditGuard
 from napari_breastpath.viewer.edit_words import step_text, steps_of, summary_text
 from napari_breastpath.viewer.editing import Line
-from napari_breastpath.viewer.form import DOCK_WIDTH_PX, StatusPanel, note, row, threshold_box
+from napari_breastpath.viewer.form import (
+    DOCK_WIDTH_PX,
+    StatusPanel,
+    SteadyLabel,
+    row,
+    threshold_box,
+)
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.noting import review_lock
 from napari_breastpath.viewer.session import Session
@@ -83,13 +90,15 @@ class CorrectDock(StatusPanel):
         self.undo, self.redo = QPushButton("Undo"), QPushButton("Redo")
         changing = (*self.buttons.values(), self.edit_button, self.islands)
         self._changing = {widget: widget.toolTip() for widget in changing}
-        self.where, self.done = note(), note()
+        self.done, self.status = SteadyLabel(), SteadyLabel(lines=2)
+        for button in (self.on_region, self.undo, self.redo):
+            button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self._lay_out()
 
     def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
-        layout.setSpacing(4)
+        layout.setSpacing(3)
         layout.addLayout(row(self.edit_button, self.flip_button))
         layout.addWidget(self.classes)
         layout.addWidget(QLabel("<b>Draw</b>"))
@@ -103,7 +112,7 @@ class CorrectDock(StatusPanel):
         layout.addWidget(QLabel("<b>Small regions</b>"))
         layout.addLayout(row(self.islands, QLabel("below"), self.smallest))
         layout.addLayout(row(self.undo, self.redo))
-        for line in (self.done, self.where, self.status):
+        for line in (self.done, self.status):
             layout.addWidget(line)
         layout.addStretch()
         self.setMinimumWidth(DOCK_WIDTH_PX)
@@ -209,11 +218,9 @@ class CorrectDock(StatusPanel):
             button.setToolTip(lock or f"{step_text(verb, step)} [{key}]")
             button.setText(f"{verb} {step.tool}" if step else verb)
             button.setEnabled(step is not None and not lock)
-        self.done.setText(summary_text(log))
-        self.done.setVisible(bool(log))
         result = self.session.result
-        self.where.setText(where_text(window, result) if window and result else "")
-        self.where.setVisible(bool(window))
+        where = where_text(window, result) if window and result else ""
+        self.done.setText(" · ".join(filter(None, (summary_text(log), where))))
 
     # ------------------------------------------------------------------ what buttons do
     def _on_edit(self, on: bool) -> None:
@@ -236,9 +243,9 @@ class CorrectDock(StatusPanel):
 
 
 def where_text(window: Any, result: Result) -> str:
-    """Return how large the part under the brush is."""
+    """Return how large the part under the brush is, which follows the view."""
     width, height = window.size_mm(result.lattice)
-    return f"Editing {width:.1f} × {height:.1f} mm around the view; it follows as you move."
+    return f"editing {width:.1f} × {height:.1f} mm around the view"
 
 
 def checkable(text: str, tip: str) -> QPushButton:

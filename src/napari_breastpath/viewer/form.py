@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QWidget,
 )
+from superqt import QElidingLabel
 
 from napari_breastpath.analyses import ANALYSES, Request
 from napari_breastpath.core.errors import BreastPathError
@@ -74,6 +75,36 @@ def note(text: str = "") -> QLabel:
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
     return label
+
+
+class SteadyLabel(QElidingLabel):
+    """A label whose height stays whatever it says; what has no room is in its tooltip.
+
+    Words that come and go beside the slide would else move it under the brush.
+
+    Parameters
+    ----------
+    lines : int
+    """
+
+    def __init__(self, lines: int = 1) -> None:
+        super().__init__()
+        self.setWordWrap(lines > 1)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self._lines = lines
+
+    def sizeHint(self) -> QSize:
+        """Return the room for its lines, in the font that it has by then."""
+        return QSize(0, self._lines * self.fontMetrics().lineSpacing())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the same."""
+        return self.sizeHint()
+
+    def setText(self, txt: str) -> None:
+        """Show a text."""
+        super().setText(txt)
+        self.setToolTip(txt)
 
 
 def beside(*widgets: QWidget) -> QHBoxLayout:

@@ -62,6 +62,7 @@ class TourBar(QWidget):
             getattr(self, name).setToolTip(tip)
             row.addWidget(getattr(self, name), stretch=int(name != "before"))
         column.addLayout(row)
+        self.why.hide()
         column.addWidget(self.why)
         column.addWidget(self.seen)
 
@@ -79,11 +80,11 @@ class TourBar(QWidget):
         place = f"Region {here} ({ids.index(here) + 1} of {len(ids)})" if is_here else ""
         why = self.tour.why(here) if is_here else ""
         set_text(self.why, f"{place}: {why}" if why else place)
-        self.why.setVisible(bool(place))
+        if place:  # and then for good: what comes and goes moves the slide under the brush
+            self.why.show()
 
     def show_seen(self, _: Any = None) -> None:
         """Say how much of the tissue was looked at, and how closely."""
         share = self.session.visited_share
         text = f"{seen_text(share)} {self.tracker.objective:g}× or more"
         set_text(self.seen, "" if share is None else text)
-        self.seen.setVisible(share is not None)
