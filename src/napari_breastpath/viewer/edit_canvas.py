@@ -93,10 +93,10 @@ class EditCanvas:
     def show(self, corrections: Corrections, window: EditWindow, mask: UInt8Array) -> None:
         """Show a window's corrected mask."""
         self.window = window
+        layer = self.layer or self.prepare(corrections)
+        self._move(layer, corrections, window, mask)
         if self.layer is None:
-            self._take_up(self.prepare(corrections))
-        assert self.layer is not None
-        self._move(self.layer, corrections, window, mask)
+            self._take_up(layer)
         self.resume()
 
     def prepare(self, corrections: Corrections) -> Labels:
@@ -111,10 +111,18 @@ class EditCanvas:
         layer: Any = make_layer(edit_layer(result, EditWindow(0, 0, 1, 1), NOTHING))
         layer.visible = False
         mask, active = self.session.layer("mask"), layers.selection.active
-        layers.insert(len(layers) if mask is None else layers.index(mask) + 1, layer)
-        layers.selection.active = active
+        with layers.selection.events.blocker_all():  # napari selects what comes in
+            layers.insert(len(layers) if mask is None else layers.index(mask) + 1, layer)
+            layers.selection.active = active
         self._spare = layer
         return self._spare
+
+    def warm_up(self) -> None:
+        """Have napari make the circle of its brush, which takes it a while the first time."""
+        cursor = self.session.viewer.cursor
+        before = cursor.style
+        cursor.style = "circle_frozen"
+        cursor.style = before
 
     def _take_up(self, layer: Labels) -> None:
         self.layer, self._spare = layer, None

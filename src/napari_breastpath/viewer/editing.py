@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from napari.utils.notifications import show_info
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_breastpath.core.errors import BreastPathError
 from napari_breastpath.edits import Change, Corrections, Entry
@@ -119,6 +120,11 @@ class Editor(Companion):
         """Make the edit layer ahead, so that taking a tool does not wait for it."""
         if self.canvas.is_alive and self.session.corrections is not None and not self.active:
             self.canvas.prepare(self.session.corrections)
+            QTimer.singleShot(0, self._warm_up)
+
+    def _warm_up(self) -> None:
+        if self.canvas.is_alive and not self.active:
+            self.canvas.warm_up()
 
     def close(self) -> None:
         """Put the brush away; strokes under way are still written."""
