@@ -28,7 +28,7 @@ def pump(seconds: float) -> None:
         time.sleep(0.01)
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 180) -> None:
+def wait_for(condition: Callable[[], Any], seconds: float = 600) -> None:
     """Let the window live until something is so."""
     end = time.monotonic() + seconds
     while not condition():
