@@ -72,7 +72,7 @@ def in_window(folder: Path, heat: NDArray[np.uint8], moves: int, naive_s: float)
         arrived.clear()
         dock.slider.setValue(30 + k if k % 2 else 70 - k)
         while not arrived:
-            QTest.qWait(1)
+            QTest.qWait(5)
         shown.append(time.perf_counter() - begin)
         QTest.qWait(500)
         spent.append(time.thread_time() - main)
