@@ -177,6 +177,7 @@ class MapStore:
     def __init__(self, path: Path, mode: str = "r+") -> None:
         self.path = path
         self._labels: dict[str, Pyramid] = {}
+        self._arrays: dict[str, Any] = {}
         try:
             self._group = zarr.open_group(path, mode=mode)  # type: ignore[arg-type]
             geometry: Any = self._group.attrs["breastpath"]
@@ -252,7 +253,9 @@ class MapStore:
         return rows, columns
 
     def _array(self, name: str) -> Any:
-        return self._group[name]
+        if name not in self._arrays:  # opening it takes longer than writing all of it
+            self._arrays[name] = self._group[name]
+        return self._arrays[name]
 
     def _state(self, name: str) -> UInt8Array:
         with undamaged(self.path / name):
