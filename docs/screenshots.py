@@ -33,6 +33,8 @@ SECOND: list[tuple[list[Place], int]] = [
 ]
 """What the second reader adds and erases: corners (y, x) in shares of the slide, and the class."""
 EPOCHS, TILES = 3, 32
+AXIS_WORDS_PX = 90
+"""How far the words beside the ellipse reach out of the middle."""
 
 
 def analysis(desk: Desk) -> None:
@@ -148,6 +150,8 @@ def caliper(desk: Desk) -> None:
     desk.measurements.tour.after.click()
     desk.look()
     desk.save("tour")
+    y, x = desk.viewer.scene.camera.center[-2:]
+    desk.viewer.scene.camera.center = y, x + desk.um(AXIS_WORDS_PX)
     desk.measurements.axis_button.click()
     pump(1)
     desk.save("axis")
