@@ -98,12 +98,13 @@ def test_a_view_that_is_gone_is_blurred_not_read_and_read_when_it_is_back(slide:
     finest = layer.data[0]
     before = decoded(slide).copy()
     layer._data_level, layer.corner_pixels = 0, np.array([[1024, 1024], [1279, 1279]])
-    blurred = finest[0:512, 0:256, :]
+    blurred = finest.picture((0, 512, 0, 256), passing=True)
     assert decoded(slide) == before
     coarse = slide.pyramid()[-1].compute()
     assert np.array_equal(blurred[:4, :4], np.broadcast_to(coarse[0, 0], (4, 4, 3)))
     layer.corner_pixels = np.array([[0, 0], [511, 255]])
-    assert np.array_equal(finest[0:512, 0:256, :], slide.read(0, 0, 256, 512))
+    sharp = finest.picture((0, 512, 0, 256), passing=True)
+    assert np.array_equal(sharp, slide.read(0, 0, 256, 512))
 
 
 def test_what_was_seen_stays_sharp_in_a_view_that_is_gone(slide: Slide) -> None:
@@ -111,7 +112,15 @@ def test_what_was_seen_stays_sharp_in_a_view_that_is_gone(slide: Slide) -> None:
     layer._data_level, layer.corner_pixels = 0, np.array([[0, 0], [255, 255]])
     seen = layer.data[0][0:256, 0:256, :]
     layer.corner_pixels = np.array([[1024, 1024], [1279, 1279]])
-    assert np.array_equal(layer.data[0][0:256, 0:512, :][:, :256], seen)
+    wider = layer.data[0].picture((0, 256, 0, 512), passing=True)
+    assert np.array_equal(wider[:, :256], seen)
+    assert not np.array_equal(wider[:, 256:], slide.read(256, 0, 256, 256))
+
+
+def test_who_does_not_draw_gets_the_pixels_whatever_is_in_view(slide: Slide) -> None:
+    layer = make_layer(slide_layer(slide))
+    layer._data_level, layer.corner_pixels = 0, np.array([[1024, 1024], [1279, 1279]])
+    assert np.array_equal(layer.data[0][0:256, 0:512, :], slide.read(0, 0, 512, 256))
 
 
 def test_a_copied_layer_reads_for_itself(slide: Slide) -> None:

@@ -8,6 +8,7 @@ level, unless they were seen before; the next picture, asked for already, has th
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 import weakref
@@ -16,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from os import cpu_count
+from types import FrameType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -123,13 +125,14 @@ class SlideLevel:
         return (PIECE_PX, PIECE_PX, 3)[: self.ndim]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
-        """Return a window; of a view that is gone, what was seen before and the rest blurred."""
+        """Return a window: the slide's pixels, unless napari asks and its view is gone."""
         parts = key if isinstance(key, tuple) else (key,)
         asked = [range(n)[part] for n, part in zip(self.shape[:2], (*parts, WHOLE, WHOLE))]  # noqa: B905
         rows, columns = (
             part if isinstance(part, range) else range(part, part + 1) for part in asked
         )
-        picture = self._picture((rows.start, rows.stop, columns.start, columns.stop))
+        window = rows.start, rows.stop, columns.start, columns.stop
+        picture = self.picture(window, passing=_napari_asks(sys._getframe(1)))
         inside = tuple(WHOLE if isinstance(part, range) else 0 for part in asked)
         return picture[(*inside, *parts[2:])]
 
@@ -142,7 +145,8 @@ class SlideLevel:
     ) -> NDArray[Any]:
         return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
-    def _picture(self, window: Window) -> NDArray[Any]:
+    def picture(self, window: Window, passing: bool) -> NDArray[Any]:
+        """Return a window; one in passing may be gone: what was not seen before is blurred then."""
         top, bottom, left, right = window
         if self.index == len(self.view.levels) - 1:
             return self.view.coarsest[top:bottom, left:right]
@@ -151,11 +155,12 @@ class SlideLevel:
         def fill(piece: Window) -> None:
             rows, columns = slice(*piece[:2]), slice(*piece[2:])
             target = out[rows.start - top : rows.stop - top, columns.start - left :]
-            pixels = self._sharp(piece) if self._is_due(piece, window) else self._blurred(piece)
+            due = not passing or self._is_due(piece, window)
+            pixels = self._sharp(piece) if due else self._blurred(piece)
             target[:, : columns.stop - columns.start] = pixels
 
         parts = list(pieces(window))
-        if any((self.index, piece) not in self.view.seen for piece in parts):
+        if passing and any((self.index, piece) not in self.view.seen for piece in parts):
             _let_the_hand_move_on()
         list(_readers().map(fill, parts))
         return out
@@ -206,6 +211,11 @@ def pieces(window: Window) -> Iterator[Window]:
                 max(y, top), min(y + PIECE_PX, bottom),
                 max(x, left), min(x + PIECE_PX, right),
             )  # fmt: skip
+
+
+def _napari_asks(asker: FrameType) -> bool:
+    """Tell whether a picture is asked for to be drawn; all others must get the slide's pixels."""
+    return str(asker.f_globals.get("__name__")).startswith("napari.layers.")
 
 
 def _let_the_hand_move_on() -> None:
