@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +24,7 @@ from napari_breastpath.models import load_model, make_predictor
 from napari_breastpath.training import TrainingProgress, train
 from napari_breastpath.training.config import Config, FeedConfig, FitConfig, StainConfig
 from napari_breastpath.training.loop import LAST
+from napari_breastpath.training.reading import config_toml
 
 
 @pytest.fixture
@@ -57,6 +61,33 @@ def test_an_interrupted_training_goes_on_along_the_same_curve(
     resumed = train(cut, device="cpu")
     assert resumed.bundle is not None
     assert _curve(resumed.folder) == _curve(whole.folder)
+    assert resumed.bundle.sha256 == whole.bundle.sha256
+
+
+KILLED = """
+import os, signal, sys
+from napari_breastpath.training import TrainingProgress, train
+
+def tell(progress):
+    if isinstance(progress, TrainingProgress) and progress.epoch == 3 and progress.done:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(sys.argv[1], device="cpu", progress=tell)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no SIGKILL")
+def test_a_killed_training_goes_on_along_the_same_curve(small: Config, tmp_path: Path) -> None:
+    whole = train(small, device="cpu")
+    cut, toml = dataclasses.replace(small, out=str(tmp_path / "cut")), tmp_path / "cut.toml"
+    toml.write_text(config_toml(cut), encoding="utf-8")
+    killed = subprocess.run([sys.executable, "-c", KILLED, toml], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    assert len(_curve(Path(cut.out))) == 1 + 2
+    resumed = train(toml, device="cpu")
+    assert _curve(resumed.folder) == _curve(whole.folder)
+    assert resumed.bundle is not None
+    assert whole.bundle is not None
     assert resumed.bundle.sha256 == whole.bundle.sha256
 
 

@@ -87,16 +87,16 @@ class AnalysisDock(AnalysisPanel):
 
     def _fill_models(self) -> None:
         self._bundles = tuple(b for b in list_models() if paints_tumour(b))
-        models = [(wording.model_line(b), b.name) for b in self._bundles]
+        models = [(wording.model_line(b), b.folder.name) for b in self._bundles]
         self.form.set_models(models, DEFAULT_MODELS[self.form.analysis.currentData()])
         self._on_model()
 
     def _add_new_models(self) -> None:
         """Offer models that were installed or trained meanwhile; what is chosen stays."""
-        known = {bundle.name for bundle in self._bundles}
-        new = [b for b in list_models() if paints_tumour(b) and b.name not in known]
+        known = {bundle.folder for bundle in self._bundles}
+        new = [b for b in list_models() if paints_tumour(b) and b.folder not in known]
         for bundle in new:
-            self.form.model.addItem(wording.model_line(bundle), bundle.name)
+            self.form.model.addItem(wording.model_line(bundle), bundle.folder.name)
         self._bundles += tuple(new)
 
     # ------------------------------------------------------------------ what happens elsewhere
@@ -163,10 +163,14 @@ class AnalysisDock(AnalysisPanel):
         UsageError
             There is none.
         """
-        chosen = next((b for b in self._bundles if b.name == self.form.model.currentData()), None)
-        if chosen is None:
+        if self._chosen is None:
             raise UsageError("Run", "no model is installed", "see `breastpath models list`")
-        return chosen
+        return self._chosen
+
+    @property
+    def _chosen(self) -> ModelBundle | None:
+        name = self.form.model.currentData()
+        return next((b for b in self._bundles if b.folder.name == name), None)
 
     def output_folder(self, slide: Slide) -> Path:
         """Return the folder that a slide's results go to."""
@@ -188,7 +192,7 @@ class AnalysisDock(AnalysisPanel):
             self.complain(error)
 
     def _on_model(self) -> None:
-        bundle = next((b for b in self._bundles if b.name == self.form.model.currentData()), None)
+        bundle = self._chosen
         if bundle is not None:
             self.form.threshold.setEnabled(len(bundle.classes) == 1)
             self.form.threshold.setValue(bundle.threshold)

@@ -83,8 +83,8 @@ class TrainDock(TrainPanel):
 
     def _fill_models(self) -> None:
         masks_first = sorted(list_models(), key=lambda b: b.task != "segmentation")
-        self._bundles = {b.name: b for b in masks_first}
-        self.set_models([(wording.model_line(b), b.name) for b in self._bundles.values()])
+        self._bundles = {b.folder.name: b for b in masks_first}
+        self.set_models([(wording.model_line(b), name) for name, b in self._bundles.items()])
 
     # ------------------------------------------------------------------ what happens elsewhere
     def _on_result(self, _: Result | None) -> None:

@@ -74,10 +74,11 @@ def slide_facts(slide: Slide) -> list[tuple[str, str]]:
 
 
 def model_line(bundle: ModelBundle) -> str:
-    """Return a model's key facts in one line."""
+    """Return a model's key facts in one line; its folder's name where that is another."""
     classes = ", ".join(c.name for c in bundle.classes)
+    folder = "" if bundle.folder.name in (bundle.name, "bundle") else f" ({bundle.folder.name})"
     foreign = " · not run by us" if bundle.origin else ""
-    return f"{bundle.name} {bundle.version} · {bundle.mpp:g} µm/px · {classes}{foreign}"
+    return f"{bundle.name}{folder} {bundle.version} · {bundle.mpp:g} µm/px · {classes}{foreign}"
 
 
 def magnification(power: float) -> str:
