@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QFileDialog
 from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
@@ -265,6 +266,8 @@ def test_a_pathologist_corrects_exports_crashes_and_goes_on(
 ) -> None:
     hands = sit_down()
     hands.measurements.go_to_longest()
+    hands.viewer.scene.camera.zoom /= 1.6  # room beside it, too
+    QTest.qWait(200)
     paint_and_change_ones_mind(hands, path)
     manual_mm = drag_caliper(hands, path)
     hands.saved()
