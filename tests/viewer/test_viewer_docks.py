@@ -20,9 +20,10 @@ from napari_breastpath.models import load_model
 from napari_breastpath.results import load_result
 from napari_breastpath.sample import sample_slide_path
 from napari_breastpath.viewer import preferences
-from napari_breastpath.viewer.analysis_dock import AnalysisDock, paints_tumour
+from napari_breastpath.viewer.analysis_dock import AnalysisDock
 from napari_breastpath.viewer.measurements_dock import NOTHING_YET, MeasurementsDock
 from napari_breastpath.viewer.model_card import card_text
+from napari_breastpath.viewer.planning import paints_tumour
 
 
 @pytest.fixture

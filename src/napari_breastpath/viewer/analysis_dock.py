@@ -86,7 +86,7 @@ class AnalysisDock(AnalysisPanel):
         listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
-        self._bundles = tuple(b for b in list_models() if paints_tumour(b))
+        self._bundles = tuple(b for b in list_models() if planning.paints_tumour(b))
         models = [(wording.model_line(b), b.folder.name) for b in self._bundles]
         self.form.set_models(models, DEFAULT_MODELS[self.form.analysis.currentData()])
         self._on_model()
@@ -94,7 +94,7 @@ class AnalysisDock(AnalysisPanel):
     def _add_new_models(self) -> None:
         """Offer models that were installed or trained meanwhile; what is chosen stays."""
         known = {bundle.folder for bundle in self._bundles}
-        new = [b for b in list_models() if paints_tumour(b) and b.folder not in known]
+        new = [b for b in list_models() if planning.paints_tumour(b) and b.folder not in known]
         for bundle in new:
             self.form.model.addItem(wording.model_line(bundle), bundle.folder.name)
         self._bundles += tuple(new)
@@ -342,12 +342,6 @@ class AnalysisDock(AnalysisPanel):
         """Qt's hook: whoever comes from the Preferences finds the folder that was set there."""
         super().enterEvent(event)
         self._show_folder()
-
-
-def paints_tumour(bundle: ModelBundle) -> bool:
-    """Return whether a model can paint a map of tumour: pixel by pixel, or patch by patch."""
-    roles = {kind.role for kind in bundle.classes}
-    return bundle.task != "detection" and bool(roles & {"tumour", "invasive"})
 
 
 def advanced() -> dict[str, Any]:

@@ -26,6 +26,12 @@ FOLDER = "breastpath-results"
 NEW, RESUMABLE, FINISHED, DIFFERENT = "new", "resumable", "finished", "different"
 
 
+def paints_tumour(bundle: ModelBundle) -> bool:
+    """Return whether a model can paint a map of tumour: pixel by pixel, or patch by patch."""
+    roles = {kind.role for kind in bundle.classes}
+    return bundle.task != "detection" and bool(roles & {"tumour", "invasive"})
+
+
 def writable(folder: Path) -> bool:
     """Return whether files can be made in a folder, or in the one it would be made in."""
     existing = next((f for f in (folder, *folder.parents) if f.exists()), None)

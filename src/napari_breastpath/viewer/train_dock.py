@@ -24,6 +24,7 @@ from napari_breastpath.viewer.editing import Editor
 from napari_breastpath.viewer.listening import listen
 from napari_breastpath.viewer.model_card import ModelCard
 from napari_breastpath.viewer.opening import open_path, start_folder
+from napari_breastpath.viewer.planning import paints_tumour
 from napari_breastpath.viewer.runner import RUNNING, Runner
 from napari_breastpath.viewer.session import Session
 from napari_breastpath.viewer.train_panel import TrainPanel
@@ -82,7 +83,9 @@ class TrainDock(TrainPanel):
         listen(self, self.session.result_changed, self._on_result)
 
     def _fill_models(self) -> None:
-        masks_first = sorted(list_models(), key=lambda b: b.task != "segmentation")
+        masks_first = sorted(
+            list_models(), key=lambda b: (b.task != "segmentation", not paints_tumour(b))
+        )
         self._bundles = {b.folder.name: b for b in masks_first}
         self.set_models([(wording.model_line(b), name) for name, b in self._bundles.items()])
 
