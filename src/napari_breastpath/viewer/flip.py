@@ -13,6 +13,7 @@ from napari_breastpath.edits import Corrections
 from napari_breastpath.results.masks import model_mask
 from napari_breastpath.viewer.coordinates import lattice_placement
 from napari_breastpath.viewer.layers import TAG, LayerData, class_look, make_layer, reload
+from napari_breastpath.viewer.level_view import LevelView
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -24,7 +25,7 @@ SHOWN = "Model's mask, before any hand · Shift+F: the corrected one"
 
 
 @dataclass(frozen=True, slots=True)
-class ModelLevel:
+class ModelLevel(LevelView):
     """The model's mask at one level of the map, made when it is looked at.
 
     Attributes
@@ -39,41 +40,16 @@ class ModelLevel:
     level: int
 
     @property
-    def _array(self) -> Any:
+    def source(self) -> Any:
+        """The probabilities."""
         return self.corrections.result.map.probability.levels[self.level]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width)."""
-        height, width = self._array.shape[1:]
-        return height, width
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
-
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return self.shape[0] * self.shape[1]
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         window = key if isinstance(key, tuple) else (key,)
         classes = self.corrections.result.classes
         background = [k for k, kind in enumerate(classes) if kind["role"] == "background"]
-        heat = np.asarray(self._array[(slice(None), *window)])
+        heat = np.asarray(self.source[(slice(None), *window)])
         return model_mask(heat, self.corrections.threshold, background)
-
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[Any]:
-        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
 
 def model_layer(corrections: Corrections) -> LayerData:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.results.masks import scored_channels
 from napari_breastpath.viewer.coordinates import lattice_placement, slide_placement
+from napari_breastpath.viewer.level_view import LevelView
 from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import class_colours, paintable
 from napari_breastpath.viewer.slide_levels import SlideLevel, SlideView
@@ -48,7 +49,7 @@ HEAT = np.array(
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelView:
+class ChannelView(LevelView):
     """A 2-D view of some channels of a zarr array (c, y, x), summed; reads when it is indexed.
 
     Attributes
@@ -63,31 +64,9 @@ class ChannelView:
     channels: tuple[int, ...]
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width)."""
-        height, width = self.array.shape[1:]
-        return height, width
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-        return np.dtype(self.array.dtype)
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
-
-    @property
-    def chunks(self) -> tuple[int, int]:
-        """(height, width) of a chunk; napari reads whole ones."""
-        height, width = self.array.chunks[1:]
-        return height, width
-
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return self.shape[0] * self.shape[1]
+    def source(self) -> Any:
+        """`array`."""
+        return self.array
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         window = key if isinstance(key, tuple) else (key,)
@@ -95,11 +74,6 @@ class ChannelView:
         if len(planes) == 1:
             return planes[0]
         return np.minimum(np.sum(planes, axis=0, dtype=np.uint16), 255).astype(np.uint8)
-
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[Any]:
-        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
 
 def tag(layer: Layer) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_breastpath.viewer.level_view import LevelView
+
 UInt8Array = NDArray[np.uint8]
 WIDTH_PX = 2
 
@@ -42,7 +44,7 @@ def _spread(values: UInt8Array, choose: Callable[..., Any]) -> UInt8Array:
 
 
 @dataclass(frozen=True, slots=True)
-class Outlines:
+class Outlines(LevelView):
     """The outlines of one level of a mask, for a napari layer.
 
     Attributes
@@ -57,31 +59,9 @@ class Outlines:
     width_px: int = WIDTH_PX
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width)."""
-        height, width = self.mask.shape
-        return height, width
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
-
-    @property
-    def chunks(self) -> tuple[int, int]:
-        """(height, width) of a chunk; napari reads whole ones."""
-        height, width = self.mask.chunks
-        return height, width
-
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return self.shape[0] * self.shape[1]
+    def source(self) -> Any:
+        """`mask`."""
+        return self.mask
 
     def __getitem__(self, key: Any) -> UInt8Array:
         window = key if isinstance(key, tuple) else (key,)
@@ -98,11 +78,6 @@ class Outlines:
         read = slice(first, min(stop + self.width_px, length))
         inner = slice(start - first, stop - first, step)
         return read, inner if isinstance(wanted, slice) else inner.start
-
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[Any]:
-        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
 
 def outlines(levels: Sequence[Any], width_px: int = WIDTH_PX) -> list[Outlines]:

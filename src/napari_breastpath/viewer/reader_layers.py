@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_breastpath.results import Result
 from napari_breastpath.viewer.coordinates import lattice_placement
 from napari_breastpath.viewer.layers import TAG, LayerData, label_look
+from napari_breastpath.viewer.level_view import LevelView
 from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import Rgb
 
@@ -24,7 +25,7 @@ ONLY_A, ONLY_B, OTHER_CLASS = 1, 2, 3
 
 
 @dataclass(frozen=True, slots=True)
-class DifferenceView:
+class DifferenceView(LevelView):
     """Where two masks (y, x) differ; reads both when it is indexed.
 
     Attributes
@@ -40,42 +41,15 @@ class DifferenceView:
     background: tuple[int, ...] = ()
 
     @property
-    def shape(self) -> tuple[int, int]:
-        """(height, width)."""
-        height, width = self.a.shape
-        return height, width
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """uint8."""
-        return np.dtype(np.uint8)
-
-    @property
-    def ndim(self) -> int:
-        """2."""
-        return 2
-
-    @property
-    def chunks(self) -> tuple[int, int]:
-        """(height, width) of a chunk; napari reads whole ones."""
-        height, width = self.a.chunks
-        return height, width
-
-    @property
-    def size(self) -> int:
-        """Number of pixels."""
-        return self.shape[0] * self.shape[1]
+    def source(self) -> Any:
+        """`a`."""
+        return self.a
 
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         """Return 1 only A, 2 only B, 3 both but another class, 0 no difference."""
         a, b = self._present(self.a[key]), self._present(self.b[key])
         kinds = (a == b, b == 0, a == 0)
         return np.select(kinds, (0, ONLY_A, ONLY_B), OTHER_CLASS).astype(np.uint8)
-
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[Any]:
-        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
     def _present(self, values: Any) -> NDArray[np.uint8]:
         mask: NDArray[np.uint8] = np.asarray(values)
