@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -182,7 +183,7 @@ def _anchored(config: Config, folder: Path) -> Config:
 
 def _anchor(section: Any, folder: Path) -> Any:
     changes = {
-        key: str(folder / Path(value).expanduser())
+        key: os.path.normpath(folder / Path(value).expanduser())
         for key in PATHS
         if (value := getattr(section, key, "")) and not _is_name(key, value)
     }
