@@ -64,8 +64,8 @@ def drop_specks(mask: Mask, min_area_um2: float, mpp: Mpp) -> Mask:
     from scipy.ndimage import label
 
     mpp_x, mpp_y = both(mpp)
-    labels, _ = label(mask, EIGHT_CONNECTED)
-    large = np.bincount(labels.ravel()) * (mpp_x * mpp_y) >= min_area_um2
+    labels, count = label(mask, EIGHT_CONNECTED)
+    large = np.bincount(labels[labels > 0], minlength=count + 1) * (mpp_x * mpp_y) >= min_area_um2
     large[0] = False
     kept: Mask = large[labels]
     return kept

@@ -128,11 +128,10 @@ def glass_colour(rgb: Rgb) -> Floats | None:
     smooth = maximum_filter(green, 3) - minimum_filter(green, 3) <= GLASS_MAX_RANGE
     pink = np.minimum(red, blue) > green + np.minimum(GLASS_MAX_PINK, 255 - green)
     bright = (lowest > GLASS_MIN) & (lowest < 255)
-    glass = rgb[smooth & bright & (chroma < GLASS_MAX_CHROMA) & ~pink]
-    if len(glass) < max(MIN_GLASS_PIXELS, MIN_GLASS_FRACTION * lowest.size):
+    glass = smooth & bright & (chroma < GLASS_MAX_CHROMA) & ~pink
+    if np.count_nonzero(glass) < max(MIN_GLASS_PIXELS, MIN_GLASS_FRACTION * lowest.size):
         return None
-    colour: Floats = np.median(glass, axis=0)
-    return colour
+    return np.array([np.median(channel[glass]) for channel in (red, green, blue)])
 
 
 def _absorption(rgb: Rgb, glass: Floats, mpp: float) -> npt.NDArray[np.float32]:
@@ -141,13 +140,12 @@ def _absorption(rgb: Rgb, glass: Floats, mpp: float) -> npt.NDArray[np.float32]:
 
     values = np.maximum(np.arange(256), 1)
     tables = np.maximum(-np.log(values / glass[:, None]), 0).astype(np.float32)
-    strongest = weakest = tables[0][rgb[..., 0]]
-    for channel in (1, 2):
-        density = tables[channel][rgb[..., channel]]
-        strongest, weakest = np.maximum(strongest, density), np.minimum(weakest, density)
-    difference = strongest - np.float32(NEUTRAL_WEIGHT) * weakest
-    smoothed: npt.NDArray[np.float32] = gaussian_filter(difference, SMOOTHING_UM / mpp)
-    return smoothed
+    difference = np.empty(rgb.shape[:2], np.float32)
+    for row, pixels in zip(difference, rgb, strict=True):  # planes of a gigapixel slide are large
+        densities = np.stack([tables[k][pixels[:, k]] for k in range(3)])
+        row[:] = densities.max(axis=0) - np.float32(NEUTRAL_WEIGHT) * densities.min(axis=0)
+    gaussian_filter(difference, SMOOTHING_UM / mpp, output=difference)
+    return difference
 
 
 def _threshold(absorption: npt.NDArray[np.float32], method: str) -> float:
