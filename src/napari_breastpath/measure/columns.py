@@ -158,9 +158,10 @@ def measured(
 
 def categories(table: pd.DataFrame | Columns, specimen: str) -> pd.Series[str]:
     """Return the nodal category of every region; empty below cell size or unless a node."""
-    node = check_specimen(specimen) == "node"
+    if check_specimen(specimen) != "node":
+        return pd.Series([""] * len(table["feret_max_mm"]), dtype="str")
     regions = zip(table["feret_max_mm"], table["below_cell_size"], strict=True)
-    words = ["" if small or not node else nodal_category(length) for length, small in regions]
+    words = ["" if small else nodal_category(length) for length, small in regions]
     return pd.Series(words, dtype="str")
 
 

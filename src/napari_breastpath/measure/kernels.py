@@ -5,12 +5,46 @@ All of them hold no GIL, and give the same bits as the plain NumPy expressions t
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.slides.kernels import compiled
 
 Ints = NDArray[np.int64]
+
+
+@compiled
+def places_of(wanted: Ints, sorted_values: Ints, after: bool) -> Ints:
+    """Return `np.searchsorted(sorted_values, wanted)`, in one walk where `wanted` rises too.
+
+    With `after` behind equal values (side="right"), else before them.
+    """
+    found = np.empty(wanted.shape[0], np.int64)
+    place, count = 0, sorted_values.shape[0]
+    for k in range(wanted.shape[0]):
+        limit = wanted[k] + after  # of whole numbers: the first that is not below it
+        while place > 0 and sorted_values[place - 1] >= limit:
+            place -= 1
+        while place < count and sorted_values[place] < limit:
+            place += 1
+        found[k] = place
+    return found
+
+
+@compiled
+def add_up(total: NDArray[Any], place: NDArray[Any], values: NDArray[Any]) -> None:
+    """Add each value at its place, in their order: `np.add.at`, several times as fast."""
+    for k in range(place.shape[0]):
+        total[place[k]] += values[k]
+
+
+@compiled
+def raise_to(highest: NDArray[Any], place: NDArray[Any], values: NDArray[Any]) -> None:
+    """Keep the highest value at each place: `np.maximum.at`, several times as fast."""
+    for k in range(place.shape[0]):
+        highest[place[k]] = max(highest[place[k]], values[k])
 
 
 @compiled

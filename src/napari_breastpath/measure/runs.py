@@ -200,12 +200,14 @@ def connected(runs: Runs) -> Components:
 
 def touching(runs: Runs, others: Runs, reach: int = 0) -> NDArray[np.bool_]:
     """Tell which runs share a pixel with `others`, or with those grown by `reach` 8-neighbours."""
+    from napari_breastpath.measure.kernels import places_of
+
     found = np.zeros(len(runs), dtype=bool)
     begin, stop = others.keys()
     for shift in range(-reach, reach + 1):
         start, end = runs.keys(shift)
-        before = np.searchsorted(stop, start - reach, side="right")
-        found |= np.searchsorted(begin, end + reach, side="left") > before
+        before = places_of(start - reach, stop, True)
+        found |= places_of(end + reach, begin, False) > before
     return found
 
 
@@ -213,9 +215,11 @@ def overlaps(
     runs: Runs, others: Runs
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return (run, other, pixels) of every pair of runs of two rasters that share pixels."""
+    from napari_breastpath.measure.kernels import places_of
+
     (start, end), (begin, stop) = runs.keys(), others.keys()
-    first = np.searchsorted(stop, start, side="right")
-    number = np.searchsorted(begin, end, side="left") - first
+    first = places_of(start, stop, True)
+    number = places_of(end, begin, False) - first
     run = np.repeat(np.arange(len(runs)), number)
     other = first[run] + np.arange(len(run)) - np.repeat(np.cumsum(number) - number, number)
     return run, other, np.minimum(end[run], stop[other]) - np.maximum(start[run], begin[other])
@@ -225,6 +229,8 @@ def sum_by_label(
     label: NDArray[np.integer], values: NDArray[np.integer], count: int
 ) -> NDArray[np.int64]:
     """Return the exact sums of integer `values` over the labels 1..count, shape (count,)."""
+    from napari_breastpath.measure.kernels import add_up
+
     total = np.zeros(count + 1, dtype=np.int64)
-    np.add.at(total, label, values.astype(np.int64, copy=False))
+    add_up(total, label, values.astype(np.int64, copy=False))
     return total[1:]

@@ -119,9 +119,11 @@ def probability_statistics(
     maximum, mean : ndarray of float64, shape (count,)
         NaN where no pixel was inferred.
     """
+    from napari_breastpath.measure.kernels import add_up, raise_to
+
     highest, total = np.zeros(count + 1), np.zeros(count + 1)
-    np.maximum.at(highest, label, values.highest)
-    np.add.at(total, label, values.total)
+    raise_to(highest, label, values.highest)
+    add_up(total, label, values.total)
     seen = sum_by_label(label, values.seen, count)
     return _over_seen(highest[1:] / values.whole, total[1:] / values.whole, seen)
 
@@ -141,6 +143,8 @@ def main_piece(runs: Runs, pieces: Runs, count: int) -> NDArray[np.int64]:
 
     Of pieces with equally many, the one with the lower number.
     """
+    from napari_breastpath.measure.kernels import add_up
+
     run, other, pixels = overlaps(runs, pieces)
     label, piece = runs.label[run], pieces.label[other]
     main, most = np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.int64)
@@ -148,7 +152,7 @@ def main_piece(runs: Runs, pieces: Runs, count: int) -> NDArray[np.int64]:
     for low in range(1, int(pieces.label.max(initial=0)) + 1, at_once):
         some = (piece >= low) & (piece < low + at_once)
         shared = np.zeros((count + 1, at_once), dtype=np.int64)
-        np.add.at(shared, (label[some], piece[some] - low), pixels[some])
+        add_up(shared.reshape(-1), label[some] * at_once + piece[some] - low, pixels[some])
         best = shared[1:].argmax(axis=1)
         pixels_of_best = shared[np.arange(1, count + 1), best]
         better = pixels_of_best > most
