@@ -173,7 +173,11 @@ def test_labels_to_our_ngff_to_labels(
         np.testing.assert_array_equal(found.raster, np.where(labels == 255, 0, labels))
 
 
-def test_what_is_no_labels_is_refused_in_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("allowed_elsewhere", [False, True])
+def test_what_is_no_labels_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, allowed_elsewhere: bool
+) -> None:
+    monkeypatch.setattr("PIL.ImageFile.LOAD_TRUNCATED_IMAGES", allowed_elsewhere)
     colour = np.zeros((*LATTICE.shape, 3), np.uint8)
     colour[..., 0] = LABELS
     (tmp_path / "cut.png").write_bytes(saved(tmp_path, LABELS).read_bytes()[:60])

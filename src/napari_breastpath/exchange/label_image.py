@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_breastpath.core.errors import AnnotationError, SlideError
 from napari_breastpath.core.geometry import Lattice
 from napari_breastpath.slides.backend import reading
-from napari_breastpath.slides.flat import MAX_FLAT_PX, open_image
+from napari_breastpath.slides.flat import MAX_FLAT_PX, complete_only, open_image
 
 Ints = NDArray[np.integer[Any]]
 MAX_ASPECT_ERROR: Final = 0.02
@@ -165,7 +165,8 @@ def _flat(path: Path) -> Ints:
     with open_image(path) as image:
         if image.width * image.height > MAX_FLAT_PX:
             raise ValueError(f"more than {MAX_FLAT_PX} pixels")
-        return _grey(np.asarray(image))
+        with complete_only():
+            return _grey(np.asarray(image))
 
 
 def _grey(array: NDArray[Any]) -> Ints:
