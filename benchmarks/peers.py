@@ -6,6 +6,7 @@ uncounted, both held to the same processors.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import statistics
@@ -24,6 +25,20 @@ Answer: TypeAlias = dict[str, Any]
 PROGRAMS = Path(__file__).with_name("peer_programs")
 ANSWER = "answer: "
 CACHE = Path.home() / ".cache" / "napari-breastpath" / "benchmarks"
+
+
+def peer_parser(doc: str | None, name: str, mpp: float, workers: int) -> argparse.ArgumentParser:
+    """Return a command line with what both comparisons are told."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0] if doc else None)
+    parser.add_argument("--width", type=int, default=20_000, help="px of level 0, 0.25 µm/px")
+    parser.add_argument("--height", type=int, default=16_000)
+    parser.add_argument("--mpp", type=float, default=mpp, help="µm/px of the network's input")
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=2, help="processors")
+    parser.add_argument("--workers", type=int, default=workers, help="theirs, which read")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--environment", type=Path, default=CACHE / name)
+    return parser
 
 
 def environment(folder: Path, requirements: Sequence[str]) -> Path:

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from by_turns import options
 from gigapixel import write_slide
-from peers import CACHE, Answer, Peer, compare, keep_to, peer, timed
+from peers import Answer, Peer, compare, keep_to, peer, peer_parser, timed
 from PIL import Image
 from random_models import TARGET, TILE, winner_like_model
 
@@ -61,16 +61,8 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--width", type=int, default=20_000, help="px of level 0, 0.25 µm/px")
-    parser.add_argument("--height", type=int, default=16_000)
+    parser = peer_parser(__doc__, "tiatoolbox", mpp=1.0, workers=0)
     parser.add_argument("--stain-share", type=float, default=0.25, help="area for Vahadane")
-    parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2, help="processors")
-    parser.add_argument("--workers", type=int, default=0, help="TIAToolbox's own, which reads")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--environment", type=Path, default=CACHE / "tiatoolbox")
     return options(parser, width=6000, height=4800, rounds=1)
 
 

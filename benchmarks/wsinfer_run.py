@@ -17,7 +17,7 @@ from pathlib import Path
 
 from by_turns import options
 from gigapixel import write_slide
-from peers import CACHE, Answer, Peer, compare, keep_to, peer, timed
+from peers import Answer, Peer, compare, keep_to, peer, peer_parser, timed
 from random_models import zoo_model
 
 from napari_breastpath import analyze, load_model
@@ -49,15 +49,7 @@ def main() -> None:
 
 def parse() -> argparse.Namespace:
     """Return the command line."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--width", type=int, default=20_000, help="px of level 0, 0.25 µm/px")
-    parser.add_argument("--height", type=int, default=16_000)
-    parser.add_argument("--mpp", type=float, default=0.5, help="µm/px of the network's input")
-    parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--threads", type=int, default=2, help="processors")
-    parser.add_argument("--workers", type=int, default=2, help="WSInfer's own, which read")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--environment", type=Path, default=CACHE / "wsinfer")
+    parser = peer_parser(__doc__, "wsinfer", mpp=0.5, workers=2)
     return options(parser, width=5000, height=4000, rounds=1)
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.measure import LabelImage, Regions, region_polygons
+from napari_breastpath.measure.categories import TUMOUR_ROLES
 from napari_breastpath.measure.outline import Polygon
 from napari_breastpath.results import Result
 from napari_breastpath.results.files import whole
@@ -63,7 +64,7 @@ FACTS: Final = (
 
 def qupath_name(name: str, role: str) -> str:
     """Return QuPath's name of a class: its standard `Tumor` for the roles tumour and invasive."""
-    return QUPATH_TUMOUR if role in ("tumour", "invasive") else name
+    return QUPATH_TUMOUR if role in TUMOUR_ROLES else name
 
 
 def classification(name: str, classes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

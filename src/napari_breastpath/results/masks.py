@@ -9,11 +9,11 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_breastpath.measure.categories import TUMOUR_ROLES
 from napari_breastpath.results.folder import Result
 from napari_breastpath.results.maps import ERASED
 
 UInt8Array: TypeAlias = NDArray[np.uint8]
-SCORED_ROLES = ("tumour", "invasive")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def measured_mask(band: Band, classes: Sequence[Mapping[str, Any]], threshold: f
 
 def scored_channels(classes: Sequence[Mapping[str, Any]]) -> tuple[int, ...]:
     """Return the channels that count as tumour, else the first that is no background."""
-    scored = tuple(k for k, kind in enumerate(classes) if kind["role"] in SCORED_ROLES)
+    scored = tuple(k for k, kind in enumerate(classes) if kind["role"] in TUMOUR_ROLES)
     others = tuple(k for k, kind in enumerate(classes) if kind["role"] != "background")
     return scored or others[:1] or (0,)
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_breastpath.analyses.request import TISSUE_METHODS, Request, check_same
 from napari_breastpath.core.errors import ResultError, UsageError
 from napari_breastpath.core.geometry import Box
+from napari_breastpath.measure.categories import TUMOUR_ROLES
 from napari_breastpath.models import ModelBundle
 from napari_breastpath.results import Result, load_result
 from napari_breastpath.results.files import whole
@@ -29,7 +30,7 @@ NEW, RESUMABLE, FINISHED, DIFFERENT = "new", "resumable", "finished", "different
 def paints_tumour(bundle: ModelBundle) -> bool:
     """Return whether a model can paint a map of tumour: pixel by pixel, or patch by patch."""
     roles = {kind.role for kind in bundle.classes}
-    return bundle.task != "detection" and bool(roles & {"tumour", "invasive"})
+    return bundle.task != "detection" and bool(roles & TUMOUR_ROLES)
 
 
 def writable(folder: Path) -> bool:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.results.maps import ERASED, halve_max
 from napari_breastpath.results.masks import row_slices
+from napari_breastpath.viewer.level_view import LevelView
 
 if TYPE_CHECKING:
     from napari_breastpath.edits import Corrections
@@ -69,7 +70,7 @@ def corrected(corrections: Corrections, rows: slice, columns: slice) -> UInt8Arr
     return np.where(edits == 0, heat, hands).astype(np.uint8)
 
 
-class PreviewLevel:
+class PreviewLevel(LevelView):
     """One level of the mask at the corrections' threshold of the moment, for a napari layer.
 
     Parameters
@@ -81,14 +82,13 @@ class PreviewLevel:
         Of this level; without, it is level 0, made from what is on disk.
     """
 
-    ndim = 2
-    dtype = np.dtype(np.uint8)
-
     def __init__(self, corrections: Corrections, like: Any, peaks: UInt8Array | None) -> None:
-        self._corrections, self._peaks = corrections, peaks
-        self.shape: tuple[int, int] = tuple(like.shape)
-        self.chunks: tuple[int, int] = tuple(like.chunks)
-        self.size = self.shape[0] * self.shape[1]
+        self._corrections, self._like, self._peaks = corrections, like, peaks
+
+    @property
+    def source(self) -> Any:
+        """The level of the mask on disk."""
+        return self._like
 
     def __getitem__(self, key: Any) -> UInt8Array:
         if self._peaks is not None:
@@ -102,11 +102,6 @@ class PreviewLevel:
         mask = self._corrections.mask(*(slice(*span) for span in whole))
         dropped = tuple(slice(None) if isinstance(s, slice) else 0 for s in spans)
         return np.asarray(mask[dropped], np.uint8)
-
-    def __array__(
-        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
-    ) -> NDArray[Any]:
-        return self[:, :].astype(dtype or self.dtype, copy=bool(copy))
 
 
 def _span(wanted: slice | int, length: int) -> tuple[int, int]:
