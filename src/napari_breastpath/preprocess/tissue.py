@@ -30,6 +30,7 @@ GLASS_MIN, GLASS_MAX_CHROMA, GLASS_MAX_PINK, GLASS_MAX_RANGE = 195, 30, 8, 6
 MIN_GLASS_FRACTION, MIN_GLASS_PIXELS = 0.002, 16
 DEFAULT_GLASS = np.array([243.0, 243.0, 243.0])
 PIXELS_PER_BAND = 4_000_000
+ROWS_AT_ONCE = 64
 
 
 def tissue_mask(slide: Slide, mpp: float = 8.0, method: str = "otsu") -> Mask:
@@ -121,17 +122,23 @@ def glass_colour(rgb: Rgb) -> Floats | None:
     The median of what is bright, smooth and nearly neutral, but neither pink nor pure white; None
     where less than 0.2 % of the image is.
     """
-    from scipy.ndimage import maximum_filter, minimum_filter
-
-    red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]
-    lowest, chroma = rgb.min(axis=-1), np.ptp(rgb, axis=-1)
-    smooth = maximum_filter(green, 3) - minimum_filter(green, 3) <= GLASS_MAX_RANGE
-    pink = np.minimum(red, blue) > green + np.minimum(GLASS_MAX_PINK, 255 - green)
-    bright = (lowest > GLASS_MIN) & (lowest < 255)
-    glass = smooth & bright & (chroma < GLASS_MAX_CHROMA) & ~pink
+    red, green, blue = np.ascontiguousarray(np.moveaxis(rgb, -1, 0))
+    lowest = np.minimum(np.minimum(red, green), blue)
+    chroma = np.maximum(np.maximum(red, green), blue) - lowest
+    glass = _extreme_3x3(np.maximum, green) - _extreme_3x3(np.minimum, green) <= GLASS_MAX_RANGE
+    glass &= np.minimum(red, blue) <= green + np.minimum(GLASS_MAX_PINK, 255 - green)
+    glass &= (lowest > GLASS_MIN) & (lowest < 255) & (chroma < GLASS_MAX_CHROMA)
     if np.count_nonzero(glass) < max(MIN_GLASS_PIXELS, MIN_GLASS_FRACTION * lowest.size):
         return None
     return np.array([np.median(channel[glass]) for channel in (red, green, blue)])
+
+
+def _extreme_3x3(choose: np.ufunc, plane: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return the highest or lowest value of every pixel's 3 × 3, within the plane."""
+    padded = np.pad(plane, 1, mode="edge")
+    rows = choose(choose(padded[:-2], padded[1:-1]), padded[2:])
+    extreme: npt.NDArray[np.uint8] = choose(choose(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return extreme
 
 
 def _absorption(rgb: Rgb, glass: Floats, mpp: float) -> npt.NDArray[np.float32]:
@@ -141,9 +148,12 @@ def _absorption(rgb: Rgb, glass: Floats, mpp: float) -> npt.NDArray[np.float32]:
     values = np.maximum(np.arange(256), 1)
     tables = np.maximum(-np.log(values / glass[:, None]), 0).astype(np.float32)
     difference = np.empty(rgb.shape[:2], np.float32)
-    for row, pixels in zip(difference, rgb, strict=True):  # planes of a gigapixel slide are large
-        densities = np.stack([tables[k][pixels[:, k]] for k in range(3)])
-        row[:] = densities.max(axis=0) - np.float32(NEUTRAL_WEIGHT) * densities.min(axis=0)
+    for top in range(0, len(rgb), ROWS_AT_ONCE):  # planes of a gigapixel slide are large
+        rows = slice(top, top + ROWS_AT_ONCE)
+        red, green, blue = (tables[k][rgb[rows, :, k]] for k in range(3))
+        strongest = np.maximum(np.maximum(red, green), blue)
+        weakest = np.minimum(np.minimum(red, green), blue)
+        difference[rows] = strongest - np.float32(NEUTRAL_WEIGHT) * weakest
     gaussian_filter(difference, SMOOTHING_UM / mpp, output=difference)
     return difference
 
@@ -160,9 +170,9 @@ def _threshold(absorption: npt.NDArray[np.float32], method: str) -> float:
 
 def _black(rgb: Rgb, mpp: float) -> Mask:
     """Return large black areas and the grey rim that averaging and smoothing give them."""
-    black = drop_specks(rgb.max(axis=-1) < BLACK, MIN_BLACK_UM2, mpp)
+    highest = np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2])
+    black = drop_specks(highest < BLACK, MIN_BLACK_UM2, mpp)
     if not black.any():
         return black
-    chroma = rgb.max(axis=-1) - rgb.min(axis=-1)
-    rim: Mask = grow(black, BLACK_RIM_UM, mpp) & (chroma < GLASS_MAX_CHROMA)
+    rim: Mask = grow(black, BLACK_RIM_UM, mpp) & (highest - rgb.min(axis=-1) < GLASS_MAX_CHROMA)
     return black | rim
