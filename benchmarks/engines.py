@@ -1,10 +1,10 @@
 """The bare forward pass: engines side by side, and how near they come to the machine's arithmetic.
 
-Batches of 8 tiles of 256 px through an FPN with a ResNet-34 encoder, float32, by turns: OpenVINO,
-ONNX Runtime, PyTorch as it comes (eager) and channels-last. The limit is the FLOP/s of one large
-matrix product in the same turn, float32 too and with as many threads; FLOPs of the network are
-counted by PyTorch. On a machine that others use, `--threads 1 --processor-time` counts what they
-cannot stretch.
+8 tiles of 256 px at once through an FPN with a ResNet-34 encoder, float32, by turns: OpenVINO, ONNX
+Runtime (half of them on each of its streams), PyTorch as it comes (eager) and channels-last. The
+limit is the FLOP/s of one large matrix product in the same turn, float32 too and with as many
+threads; FLOPs of the network are counted by PyTorch. On a machine that others use, `--threads 1
+--processor-time` counts what they cannot stretch.
 
     python benchmarks/engines.py [--rounds 5] [--threads 2] [--processor-time]
 """
@@ -19,6 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from bare import forward_passes
 from by_turns import by_turns, options
 from random_models import TILE, winner_like_model
 from torch.utils.flop_counter import FlopCounterMode
@@ -42,30 +43,28 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
         model = winner_like_model(Path(folder) / "model", 1.0)
-        passes = forward_passes(model, arguments.threads)
+        passes = every_engine(model, arguments.threads)
         flops = count_flops(model)
         passes["matrix product"] = matrix_product()
         seconds = by_turns(passes, arguments.rounds, clock=clock)
     report(seconds, flops)
 
 
-def forward_passes(model: Path, threads: int) -> dict[str, Callable[[], object]]:
-    """Return one function an engine, each a forward pass of the same batch."""
+def every_engine(model: Path, threads: int) -> dict[str, Callable[[], object]]:
+    """Return one function an engine, each the forward passes of the same tiles."""
     bundle, batch = load_model(model), tiles()
-    engines = {
-        name: make_predictor(bundle, "cpu", name, BATCH, threads)
-        for name in ("openvino", "onnxruntime")
-    }
+    engines = {"openvino": "openvino", "onnxruntime": "onnxruntime", CHANNELS_LAST: "torch"}
     eager = tile_network(bundle)
-    last = make_predictor(bundle, "cpu", "torch", BATCH, threads)
 
     @torch.inference_mode()
     def plain() -> object:
         return eager(batch)
 
     return {
-        **{name: lambda each=each: each.predict(batch) for name, each in engines.items()},
-        CHANNELS_LAST: lambda: last.predict(batch),
+        **{
+            name: forward_passes(make_predictor(bundle, "cpu", engine, BATCH, threads), batch)
+            for name, engine in engines.items()
+        },
         EAGER: plain,
     }
 

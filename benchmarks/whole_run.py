@@ -22,7 +22,8 @@ from pathlib import Path
 import numpy as np
 import openslide
 import torch
-from by_turns import options
+from bare import forward_passes
+from by_turns import options, seconds
 from gigapixel import write_slide
 from numpy.typing import NDArray
 from openslide.deepzoom import DeepZoomGenerator
@@ -48,6 +49,7 @@ class Round:
     winner: float
     winner_before: float
     mm2_per_s: float
+    regions: float
 
 
 def main() -> None:
@@ -89,6 +91,7 @@ def one_round(path: Path, model: Path, out: Path) -> Round:
         winner=before + network,
         winner_before=before,
         mm2_per_s=result.record["tissue_area_mm2"] / whole,
+        regions=result.record["regions"]["count"],
     )
 
 
@@ -98,11 +101,9 @@ def bare_forward(model: Path, result: Result) -> float:
     predictor = make_predictor(
         load_model(model), *(settings[k] for k in ("device", "engine", "batch_size", "threads"))
     )
-    size = settings["batch_size"]
-    batch = torch.randint(0, 256, (size, TILE, TILE, 3), dtype=torch.uint8)
-    batch = batch.to(predictor.device.name)
-    predictor.predict(batch)
-    return timed(lambda: predictor.predict(batch), BARE_TILES // size) / size
+    tiles = torch.randint(0, 256, (BARE_TILES, TILE, TILE, 3), dtype=torch.uint8)
+    forward_passes(predictor, tiles[: settings["batch_size"] * predictor.streams])()
+    return seconds(forward_passes(predictor, tiles)) / BARE_TILES
 
 
 def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, float]:
@@ -134,14 +135,6 @@ def normalised(tile: NDArray[np.uint8]) -> torch.Tensor:
     return torch.from_numpy(values.transpose(2, 0, 1)[None].copy())
 
 
-def timed(function: Callable[[], object], times: int) -> float:
-    """Return the seconds per call."""
-    started = time.perf_counter()
-    for _ in range(times):
-        function()
-    return (time.perf_counter() - started) / times
-
-
 def report(rounds: list[Round]) -> None:
     """Print medians and ratios."""
 
@@ -156,6 +149,7 @@ def report(rounds: list[Round]) -> None:
     line("bare forward passes", lambda r: r.bare * 1e3, " ms a tile")
     line("the winner's way", lambda r: r.winner * 1e3, " ms a tile")
     line("tissue", lambda r: r.mm2_per_s, " mm²/s")
+    line("measured and drawn", lambda r: r.regions, " regions")
     line("whole run ÷ bare forward", lambda r: r.whole / r.bare, "")
     line("winner ÷ whole run", lambda r: r.winner / r.whole, "x")
     line("before the network, winner ÷ ours", lambda r: r.winner_before / r.before, "x")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import importlib.util
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -43,6 +44,16 @@ def test_a_tile_knows_nothing_of_its_batch(small_bundle: ModelBundle, engine: st
         mixed = others.clone()
         mixed[place] = batch[0]
         np.testing.assert_array_equal(predictor.predict(mixed)[place], expected[0])
+
+
+@pytest.mark.parametrize("engine", INSTALLED)
+def test_streams_side_by_side_answer_as_one_alone(small_bundle: ModelBundle, engine: str) -> None:
+    predictor = make_predictor(small_bundle, CPU, engine, batch_size=2, threads=2)
+    assert predictor.streams == (2 if engine == "onnxruntime" else 1)
+    batches = [tiles(2, seed) for seed in range(12)]
+    with ThreadPoolExecutor(predictor.streams) as pool:
+        found = list(pool.map(predictor.predict, batches))
+    np.testing.assert_array_equal(found, [predictor.predict(batch) for batch in batches])
 
 
 @pytest.mark.parametrize("engine", INSTALLED)

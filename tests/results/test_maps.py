@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.core.geometry import Lattice, PixelSize
-from napari_breastpath.results.maps import MapStore, halve_max, halve_mean
+from napari_breastpath.results.maps import MapStore, Piece, halve_max, halve_mean
 
 MPP = PixelSize(0.5, 0.25)
 LATTICE = Lattice.over(3001, 4003, MPP, 2.0)
@@ -59,6 +59,25 @@ def test_coarser_levels_follow_any_window(
     label.write(row, column, random.integers(0, 3, (height, width), np.uint8))
     for finer, coarser in zip(label.levels, label.levels[1:], strict=False):
         np.testing.assert_array_equal(coarser[:], halve_max(finer[:]))
+
+
+@settings(
+    deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.sets(st.tuples(st.integers(0, 1), st.integers(0, 2)), min_size=1), st.integers(0, 9))
+def test_coarser_levels_follow_blocks_written_together(
+    store: MapStore, blocks: set[tuple[int, int]], seed: int
+) -> None:
+    random, pyramid = np.random.default_rng(seed), store.probability
+    pieces = []
+    for rows, columns in (store.block_window(*block) for block in blocks):
+        shape = 2, rows.stop - rows.start, columns.stop - columns.start
+        pieces.append(Piece(rows.start, columns.start, random.integers(0, 256, shape, np.uint8)))
+    pyramid.write_blocks(pieces)
+    for piece in pieces:
+        np.testing.assert_array_equal(pyramid.read(piece.rows, piece.columns), piece.values)
+    for finer, coarser in zip(pyramid.levels, pyramid.levels[1:], strict=False):
+        np.testing.assert_array_equal(coarser[:], halve_mean(finer[:]))
 
 
 def test_averages_leave_out_what_was_not_inferred() -> None:

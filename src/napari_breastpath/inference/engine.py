@@ -1,7 +1,7 @@
 """The engine: read ahead → stain → network → blend → write, tile by tile in a fixed order.
 
-Reading runs in threads, the network in the caller's, writing in one more; what waits between them
-is bounded, so memory does not grow with the slide.
+Reading, network and writing each run in threads of their own, blending in the caller's; what waits
+between them is bounded, so memory does not grow with the slide.
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import InferenceError, SlideError
 from napari_breastpath.core.progress import Progress, ProgressCallback, ignore_progress
+from napari_breastpath.inference.ahead import ahead, threads
 from napari_breastpath.inference.grid import BoolArray, Grid
 from napari_breastpath.inference.plan import Plan, States
 from napari_breastpath.inference.stitch import Blender, Blocks, FloatArray, Index
@@ -33,11 +33,12 @@ if TYPE_CHECKING:
     import torch
 
 TileArray = NDArray[np.uint8]
+# Read ahead of the network, for each of its streams.
 BATCHES_AHEAD = 3
 
 
 class Normalizer(Protocol):
-    """Anything that brings a batch of tiles to the model's stain."""
+    """Anything that brings a batch of tiles to the model's stain, from any number of threads."""
 
     def transform_batch(self, batch: torch.Tensor) -> torch.Tensor:
         """Return the batch, uint8 (n, h, w, 3), normalised."""
@@ -94,7 +95,7 @@ class Outcome:
         One line per tile that could not be had.
     seconds : dict
         Wall-clock seconds waited for pixels (`read_wait`), in stain normalisation (`normalize`)
-        and in the network (`network`).
+        and in the network (`network`); of streams side by side, each counts for its share.
     """
 
     states: States
@@ -102,17 +103,48 @@ class Outcome:
     stopped: bool = False
     failures: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
-    def spend(self, stage: str, since: float) -> None:
-        """Add the time since `since` (perf_counter) to a stage."""
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - since
+    def spend(self, stage: str, since: float, streams: int = 1) -> None:
+        """Add the time since `since` (perf_counter) to a stage; from any thread."""
+        seconds = (time.perf_counter() - since) / streams
+        with self._lock:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def shrink(self, batch_size: int) -> None:
+        """Use no larger batches from now on; from any thread."""
+        with self._lock:
+            self.batch_size = min(self.batch_size, batch_size)
+
+    def take(self, tile: Tile, answered: bool) -> int:
+        """Return the state of a tile, and write down why one failed."""
+        if answered:
+            return DONE
+        row, column = tile.index
+        self.failures.append(f"tile row {row}, column {column}: {tile.error}")
+        return FAILED
 
 
 @dataclass
-class _Tile:
+class Tile:
+    """One tile on its way: its pixels, uint8 (h, w, 3), or why there are none."""
+
     index: Index
     pixels: TileArray | None = None
     error: str = ""
+
+
+Answer: TypeAlias = tuple[Tile, FloatArray | None]
+
+
+def read_tile(slide: Slide, grid: Grid, index: Index) -> Tile:
+    """Read one tile and its margin at the model's µm/px; white off the slide."""
+    box = grid.read_box(*index)
+    try:
+        pixels = slide.read(box.x, box.y, box.width, box.height, mpp=grid.lattice.mpp)
+    except SlideError as error:
+        return Tile(index, error=str(error))
+    return Tile(index, pixels)
 
 
 def run(
@@ -148,21 +180,26 @@ def run(
     blender = Blender(job.blocks, plan.tiles, plan.blocks, job.predictor.classes)
     fates: dict[Index, int] = {}
     started = time.perf_counter()
-    pool = ThreadPoolExecutor(_readers(), "read")
-    try:
-        with Writer(job.store, job.blocks, plan, states, job.analysed, job.factor) as writer:
-            for batch in _batches(_read_ahead(job, plan, pool), job.predictor.batch_size, outcome):
-                if stop is not None and stop.is_set():
-                    outcome.stopped = True
-                    break
-                for tile, probability in _infer(job, batch, outcome):
-                    fates[tile] = FAILED if probability is None else DONE
-                    for block, values in blender.add(tile, probability):
-                        writer.put(block, values, fates)
-                rate = len(fates) / (time.perf_counter() - started)
-                progress(Progress("inference", len(fates), len(plan.tiles), rate))
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    size, streams = job.predictor.batch_size, job.predictor.streams
+    with (
+        threads(_readers(), "read") as readers,
+        threads(streams, "network") as networks,
+        Writer(job.store, job.blocks, plan, states, job.analysed, job.factor, fates) as writer,
+    ):
+        read = partial(read_tile, job.slide, job.grid)
+        tiles = ahead(readers, read, plan.tiles, BATCHES_AHEAD * size * streams)
+        batches = _batches(tiles, size, outcome)
+        # `streams` more than the one whose answers are blended, so that none of them waits.
+        for answers in ahead(networks, partial(_infer, job, outcome), batches, streams):
+            if stop is not None and stop.is_set():
+                outcome.stopped = True
+                break
+            for tile, probability in answers:
+                fates[tile.index] = outcome.take(tile, probability is not None)
+                for block, values in blender.add(tile.index, probability):
+                    writer.put(block, values)
+            rate = len(fates) / (time.perf_counter() - started)
+            progress(Progress("inference", len(fates), len(plan.tiles), rate))
     return outcome
 
 
@@ -170,31 +207,7 @@ def _readers() -> int:
     return min(16, max(2, os.cpu_count() or 1))
 
 
-def read_tile(slide: Slide, grid: Grid, index: Index) -> TileArray:
-    """Read one tile and its margin at the model's µm/px, uint8 (h, w, 3); white off the slide."""
-    box = grid.read_box(*index)
-    return slide.read(box.x, box.y, box.width, box.height, mpp=grid.lattice.mpp)
-
-
-def _read_ahead(job: Job, plan: Plan, pool: ThreadPoolExecutor) -> Iterator[_Tile]:
-    """Yield the tiles in order, reading a few batches ahead."""
-    waiting: deque[tuple[Index, Future[TileArray]]] = deque()
-    for index in plan.tiles:
-        waiting.append((index, pool.submit(read_tile, job.slide, job.grid, index)))
-        if len(waiting) > BATCHES_AHEAD * job.predictor.batch_size:
-            yield _settled(*waiting.popleft())
-    while waiting:
-        yield _settled(*waiting.popleft())
-
-
-def _settled(index: Index, future: Future[TileArray]) -> _Tile:
-    try:
-        return _Tile(index, future.result())
-    except SlideError as error:
-        return _Tile(index, error=str(error))
-
-
-def _batches(tiles: Iterator[_Tile], size: int, outcome: Outcome) -> Iterator[list[_Tile]]:
+def _batches(tiles: Iterator[Tile], size: int, outcome: Outcome) -> Iterator[list[Tile]]:
     started = time.perf_counter()
     while batch := list(islice(tiles, size)):
         outcome.spend("read_wait", started)
@@ -202,20 +215,16 @@ def _batches(tiles: Iterator[_Tile], size: int, outcome: Outcome) -> Iterator[li
         started = time.perf_counter()
 
 
-def _infer(job: Job, batch: list[_Tile], outcome: Outcome) -> list[tuple[Index, FloatArray | None]]:
+def _infer(job: Job, outcome: Outcome, batch: list[Tile]) -> list[Answer]:
     """Return each tile's probabilities, None for one that is unreadable or not a number."""
     readable = [tile.pixels for tile in batch if tile.pixels is not None]
     answers = iter(_predict(job, np.stack(readable), outcome) if readable else [])
-    results: list[tuple[Index, FloatArray | None]] = []
+    results: list[Answer] = []
     for tile in batch:
         answer = next(answers) if tile.pixels is not None else None
         if answer is not None and not np.isfinite(answer).all():
             answer, tile.error = None, "the network gave NaN"
-        if answer is None:
-            outcome.failures.append(
-                f"tile row {tile.index[0]}, column {tile.index[1]}: {tile.error}"
-            )
-        results.append((tile.index, None if answer is None else _as_map(job.grid, answer)))
+        results.append((tile, None if answer is None else _as_map(job.grid, answer)))
     return results
 
 
@@ -241,7 +250,7 @@ def _predict(job: Job, pixels: TileArray, outcome: Outcome) -> Iterator[FloatArr
                     "close other programs or use --device cpu",
                 )
                 raise InferenceError(device, "no memory for a single tile", advice) from error
-            outcome.batch_size = size // 2
+            outcome.shrink(size // 2)
             continue
         yield from answers[: len(piece)]
         start += size
@@ -268,8 +277,8 @@ def _forward(job: Job, pixels: TileArray, outcome: Outcome) -> FloatArray:
     batch = torch.from_numpy(pixels).to(job.predictor.device.name)
     if job.normalizer is not None:
         batch = job.normalizer.transform_batch(batch)
-        outcome.spend("normalize", started)
+        outcome.spend("normalize", started, job.predictor.streams)
         started = time.perf_counter()
     answers: FloatArray = np.asarray(job.predictor.predict(batch))
-    outcome.spend("network", started)
+    outcome.spend("network", started, job.predictor.streams)
     return answers

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 FloatArray: TypeAlias = NDArray[np.float32]
 Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
-# On the CPU batches of 1, 4 and 8 take as long a tile, within 2 %; the smaller, the less is wasted
-# on the last one.
-CPU_BATCH, GPU_BATCH = 4, 32
+# On the CPU batches of 1 to 8 take as long a tile, within 2 %; the smaller, the less is wasted on
+# the last one, and the less memory two at once take.
+CPU_BATCH, GPU_BATCH = 2, 32
 LARGE_TILE = 512
 # How PyTorch on the CPU, ONNX Runtime and OpenVINO say it.
 NO_MEMORY_WORDS = ("can't allocate memory", "failed to allocate memory", "bad_alloc")
@@ -43,11 +43,13 @@ class Predictor:
         What it was made for. On the CPU every batch of a run should have this size: then a tile's
         result depends neither on its place in the batch nor on its neighbours, bit for bit.
     threads : int
-        CPU threads of the engine.
+        CPU threads of the engine, all streams together.
     classes : int
         Channels of the result.
     input : str
         Colour space that the network sees; `predict` converts to it.
+    streams : int
+        Calls of `predict` that the engine answers at the same time, from as many threads.
     """
 
     device: Device
@@ -58,6 +60,7 @@ class Predictor:
     classes: int
     forward: Forward = field(repr=False)
     input: str = RGB_INPUT
+    streams: int = 1
 
     def predict(self, batch: torch.Tensor) -> FloatArray:
         """Return the probabilities of a batch of tiles.
@@ -146,7 +149,17 @@ def make_predictor(
         name, forward = "torch", _torch_forward(bundle, place, threads)
     size = batch_size or _batch_size(bundle, place)
     classes = len(bundle.classes)
-    return Predictor(place, name, reason, size, threads, classes, forward, bundle.input)
+    streams = _streams(threads) if name == "onnxruntime" else 1
+    return Predictor(place, name, reason, size, threads, classes, forward, bundle.input, streams)
+
+
+def _streams(threads: int) -> int:
+    """Return the batches at once of ONNX Runtime: two, each with half of the threads.
+
+    5 % faster than one with all of them, which wait for each other after every operator, and never
+    idle while a result is blended (`benchmarks/engines.py`).
+    """
+    return 2 if threads % 2 == 0 else 1
 
 
 def _device_for(bundle: ModelBundle, wanted: str) -> str:
@@ -200,7 +213,7 @@ def _onnxruntime_forward(bundle: ModelBundle, device: Device, threads: int) -> F
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads // _streams(threads)
     with _plain_errors():
         session = onnxruntime.InferenceSession(
             onnx_graph(bundle), options, providers=["CPUExecutionProvider"]

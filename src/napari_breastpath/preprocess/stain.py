@@ -273,7 +273,10 @@ class StainNormalizer:
         return self._tables[device]
 
     def _colour_table(self) -> ColourTable:
-        """Return the colours known so far; there are none at the first call."""
+        """Return the colours known so far; there are none at the first call.
+
+        Two threads may each make a table at first: whichever stays, the colours are the same.
+        """
         if self._colours is None:
             self._colours = self._new_table()
         return self._colours
