@@ -1,6 +1,6 @@
 """The inner loops of resampling, compiled by Numba; import this module where they are needed.
 
-Both axes in one pass over the source, from uint8 to uint8, without the GIL: 2.4× SciPy's sparse
+Both axes in one pass over the source, from uint8 to uint8, without the GIL: 5× SciPy's sparse
 products with their conversions (`benchmarks/read_regions.py`). Every sum runs over its taps in the
 same order, so a pixel has the same bits in whatever window it is read.
 """
@@ -11,10 +11,17 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 HALF = np.float32(0.5)
+LANES, COLOURS = 4, 3
+INTEGER = ir.IntType(32)
+FLOATS, INTEGERS = ir.VectorType(ir.FloatType(), LANES), ir.VectorType(INTEGER, LANES)
+BYTES = ir.VectorType(ir.IntType(8), LANES)
 Arguments = ParamSpec("Arguments")
 Value = TypeVar("Value")
 
@@ -57,38 +64,67 @@ def weigh_grey(
         out[k] = total + HALF
 
 
+@intrinsic  # type: ignore[untyped-decorator]
+def weigh_pixel(_: Any, row: Any, at: Any, weights: Any, taps: Any, out: Any, to: Any) -> Any:
+    """Write a weighted sum of pixels, to the nearest integer, halves up.
+
+    From `taps` pixels of `row` (float32, interleaved), the first at index `at`, into `out` (uint8)
+    from index `to` on. A vector of four is read and written where three values are meant: both
+    arrays need one more, and pixels are to be written from left to right. Three times as fast as
+    a loop, in which Numba leaves red, green and blue apart.
+    """
+    if any(array.layout != "C" or array.ndim != 1 for array in (row, weights, out)):
+        return None
+    return types.void(row, types.intp, weights, types.intp, out, types.intp), _write_pixel
+
+
+def _write_pixel(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def start(argument: int, index: Any) -> Any:
+        array = context.make_array(signature.args[argument])
+        return builder.gep(array(context, builder, arguments[argument]).data, [index])
+
+    _, at, _, taps, _, to = arguments
+    total = cgutils.alloca_once_value(builder, ir.Constant(FLOATS, None))
+    with cgutils.for_range(builder, taps) as loop:
+        weight = _spread(builder, builder.load(start(2, loop.index)))
+        index = builder.add(at, builder.mul(loop.index, ir.Constant(loop.index.type, COLOURS)))
+        pixel = builder.load(builder.bitcast(start(0, index), FLOATS.as_pointer()), align=4)
+        share = builder.fmul(weight, pixel)
+        builder.store(builder.fadd(builder.load(total), share), total)
+    rounded = builder.fadd(builder.load(total), ir.Constant(FLOATS, [0.5] * LANES))
+    samples = builder.trunc(builder.fptosi(rounded, INTEGERS), BYTES)
+    builder.store(samples, builder.bitcast(start(4, to), BYTES.as_pointer()), align=1)
+    return context.get_dummy_value()
+
+
+def _spread(builder: Any, value: Any) -> Any:
+    """Return a vector that has `value` in each lane."""
+    nothing = ir.Constant(FLOATS, ir.Undefined)
+    first = builder.insert_element(nothing, value, ir.Constant(INTEGER, 0))
+    return builder.shuffle_vector(first, nothing, ir.Constant(INTEGERS, None))
+
+
 @compiled
 def weigh_rgb(
     row: NDArray[np.float32],
     first: NDArray[np.int64],
     weights: NDArray[np.float32],
-    out: NDArray[Any],
+    out: NDArray[np.uint8],
 ) -> None:
     """Do as `weigh_grey` for interleaved red, green and blue.
 
-    Three taps, the usual number from one level to just the next, are written out: 1.2× faster.
+    `row` and `out` have one value more than pixels need, which is passed over. Constant numbers of
+    taps, the usual two and three, let the compiler write them out: 1.5× faster.
     """
-    if weights.shape[1] == 3:
+    if weights.shape[1] == 2:
         for k in range(first.shape[0]):
-            at = 3 * first[k]
-            for colour in range(at, at + 3):
-                total = weights[k, 0] * row[colour]
-                total += weights[k, 1] * row[colour + 3]
-                total += weights[k, 2] * row[colour + 6]
-                out[3 * k + colour - at] = total + HALF
-        return
-    for k in range(first.shape[0]):
-        red, green, blue = np.float32(0), np.float32(0), np.float32(0)
-        at = 3 * first[k]
-        for tap in range(weights.shape[1]):
-            weight = weights[k, tap]
-            red += weight * row[at]
-            green += weight * row[at + 1]
-            blue += weight * row[at + 2]
-            at += 3
-        out[3 * k] = red + HALF
-        out[3 * k + 1] = green + HALF
-        out[3 * k + 2] = blue + HALF
+            weigh_pixel(row, 3 * first[k], weights[k], 2, out, 3 * k)
+    elif weights.shape[1] == 3:
+        for k in range(first.shape[0]):
+            weigh_pixel(row, 3 * first[k], weights[k], 3, out, 3 * k)
+    else:
+        for k in range(first.shape[0]):
+            weigh_pixel(row, 3 * first[k], weights[k], weights.shape[1], out, 3 * k)
 
 
 @compiled
@@ -106,10 +142,13 @@ def average(
     `top` and `tall` are first source row and weights of every output row, `left` and `wide` the
     same of the columns.
     """
-    row = np.empty(source.shape[1], np.float32)
+    row = np.zeros(source.shape[1] + 1, np.float32)
+    line = np.empty(out.shape[1] + 1, out.dtype)
     for k in range(top.shape[0]):
-        weigh_rows(source, top[k], tall[k], row)
+        weigh_rows(source, top[k], tall[k], row[:-1])
         if is_rgb:
-            weigh_rgb(row, left, wide, out[k])
+            weigh_rgb(row, left, wide, line)
+            for x in range(out.shape[1]):  # 20× as fast as a copy of slices
+                out[k, x] = line[x]
         else:
             weigh_grey(row, left, wide, out[k])
