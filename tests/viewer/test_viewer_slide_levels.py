@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,8 +17,9 @@ import tifffile
 
 from napari_breastpath.core.geometry import Level
 from napari_breastpath.slides import Slide, open_slide
+from napari_breastpath.viewer.drawn_levels import SOFTEST, drawn_levels, handy, nearest, pieces
 from napari_breastpath.viewer.layers import make_layer, slide_layer
-from napari_breastpath.viewer.slide_levels import SOFTEST, SlideView, drawn_levels, pieces
+from napari_breastpath.viewer.slide_levels import MOVING_S, SlideView, load_resampling
 
 SIDE = 2048
 
@@ -87,10 +90,63 @@ def test_every_tile_of_the_file_is_decoded_once_whatever_is_drawn(slide: Slide) 
 
 
 def test_a_level_between_reads_the_coarser_one_where_that_is_sharp_enough(slide: Slide) -> None:
-    between = SlideView(slide).levels[2]
+    between = SlideView(slide).levels[3]
     assert between.shape[0] == round(SIDE / 4 * SOFTEST)
     between[:256, :256, :]
     assert {level for level, _, _ in decoded(slide)} == {1}
+
+
+def test_a_piece_is_what_a_tile_of_the_file_gives(slide: Slide) -> None:
+    for level in SlideView(slide).levels[:4]:
+        before = len(decoded(slide))
+        tall, wide = level.piece
+        level[tall : 2 * tall, wide : 2 * wide, :]
+        assert len(decoded(slide)) - before <= 1
+
+
+@pytest.mark.parametrize(
+    ("tile", "piece"), [(256, 256), (384, 384), (64, 128), (90, 180), (2048, 512), (1.4, 129)]
+)
+def test_pieces_are_of_a_handy_size(tile: float, piece: int) -> None:
+    assert handy(tile) == piece
+
+
+def test_nearest_pixels_of_another_level() -> None:
+    here, there = Level.of(8, 8, 8, 8), Level.of(3, 2, 8, 8)
+    rows, columns = nearest((2, 8, 0, 5), here, there)
+    assert rows.tolist() == [0, 1, 1, 2, 2, 2]
+    assert columns.tolist() == [0, 0, 0, 0, 1]
+
+
+def test_a_picture_in_passing_is_made_of_the_decoded_level_most_like_it(slide: Slide) -> None:
+    layer = make_layer(slide_layer(slide))
+    layer._data_level, layer.corner_pixels = 0, np.array([[1024, 1024], [1279, 1279]])
+    layer.data[0][0:256, 0:256, :]
+    before = decoded(slide).copy()
+    half = layer.data[2].picture((0, 256, 0, 256), passing=True)
+    assert decoded(slide) == before
+    assert np.array_equal(half[:128, :128], slide.read(0, 0, 256, 256)[1::2, 1::2])
+    assert not np.array_equal(half[128:, :128], slide.read(0, 256, 256, 256)[1::2, 1::2])
+
+
+def test_nothing_is_decoded_while_the_hand_zooms(slide: Slide) -> None:
+    layer = make_layer(slide_layer(slide))
+    window = np.array([[0, 0], [255, 255]])
+    layer._data_level, layer.corner_pixels, layer.scale_factor = 0, window, 1.0
+    before = decoded(slide).copy()
+    with ThreadPoolExecutor(1) as slicing:
+        asked = slicing.submit(layer.data[0].picture, (0, 256, 0, 256), passing=True)
+        for _ in range(6):
+            time.sleep(MOVING_S / 2)
+            layer.scale_factor *= 0.9
+        assert decoded(slide) == before
+        assert np.array_equal(asked.result(), slide.read(0, 0, 256, 256))
+
+
+def test_loops_of_resampling_are_loaded_once() -> None:
+    thread = load_resampling(3, np.dtype(np.uint8))
+    assert load_resampling(3, np.dtype(np.uint8)) is thread
+    thread.join()
 
 
 def test_a_view_that_is_gone_is_blurred_not_read_and_read_when_it_is_back(slide: Slide) -> None:
@@ -132,9 +188,8 @@ def test_a_copied_layer_reads_for_itself(slide: Slide) -> None:
 
 
 def test_pieces_cover_a_window_once() -> None:
-    window = (250, 900, 511, 1025)
     covered = np.zeros((1024, 1280), int)
-    for top, bottom, left, right in pieces(window):
+    for top, bottom, left, right in pieces((250, 900, 511, 1025), (256, 192)):
         covered[top:bottom, left:right] += 1
     assert covered[250:900, 511:1025].all()
     assert covered.sum() == 650 * 514

@@ -46,6 +46,11 @@ class ChunkCache:
             self._fill(key, pending, decode)
         return pending.result()
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Tell whether a chunk is held; it stays as old as it was."""
+        with self._lock:
+            return key in self._chunks
+
     def clear(self) -> None:
         """Forget every chunk."""
         with self._lock:

@@ -21,7 +21,7 @@ from napari_breastpath.viewer.coordinates import lattice_placement, slide_placem
 from napari_breastpath.viewer.level_view import LevelView
 from napari_breastpath.viewer.outlines import outlines
 from napari_breastpath.viewer.palette import class_colours, paintable
-from napari_breastpath.viewer.slide_levels import SlideLevel, SlideView
+from napari_breastpath.viewer.slide_levels import SlideLevel, SlideView, load_resampling
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -83,6 +83,7 @@ def tag(layer: Layer) -> dict[str, Any]:
 
 def slide_layer(slide: Slide) -> LayerData:
     """Describe the slide itself: levels that read when napari draws them, in µm."""
+    load_resampling(slide.channels, slide.dtype)
     arguments = {
         "name": slide.path.name,
         "multiscale": True,

@@ -2,49 +2,56 @@
 
 napari asks for a picture each time the camera leaves what is loaded, in a thread of its own, and
 waits for no answer before it moves on. A zoom from the whole slide to the cells so asks for every
-level on the way. Pieces of a picture that nobody waits for any more are filled from the coarsest
-level, unless they were seen before; the next picture, asked for already, has them.
+level on the way. Nothing is decoded while the hand zooms; pieces of a picture that nobody waits for
+any more are filled from what was seen already, and the next picture, asked for by then, has them.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from os import cpu_count
 from types import FrameType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from qtpy.QtCore import QCoreApplication
+from superqt.utils import ensure_main_thread
 
-from napari_breastpath.core.geometry import Level
 from napari_breastpath.slides.backend import Pixels
 from napari_breastpath.slides.cache import ChunkCache
-from napari_breastpath.slides.pyramid import LevelArray, display_levels
+from napari_breastpath.slides.pyramid import LevelArray
+from napari_breastpath.slides.resample import Axis, averaged, footprint
+from napari_breastpath.viewer.drawn_levels import (
+    Indices,
+    Window,
+    drawn_levels,
+    handy,
+    nearest,
+    pieces,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_breastpath.slides import Slide
 
-PIECES_BYTES = 2**30
-PIECE_PX = 256
-# A hand that moves asks for the next picture within this time.
-MOVING_S = 0.04
+# Tiles of the file serve several levels; pieces only those that are resampled from them.
+TILES_BYTES, PIECES_BYTES = 2**29, 2**29
+# A hand that moves makes its next step within this time; one that zooms for long sees levels on
+# the way, this far apart.
+MOVING_S, PATIENCE_S = 0.04, 0.3
 WHOLE = slice(None)
-# Twice as fine as the screen at most: a picture of ×4 steps is 16 times the screen, and handing it
-# to the graphics card stops the window.
-WIDEST_STEP = 2.1
-# What a viewer may enlarge before it looks blurred; OpenSeadragon's `minPixelRatio` allows 2.
-SOFTEST = 1.5
-Window: TypeAlias = tuple[int, int, int, int]
-"""(top, bottom, left, right) in pixels of a level."""
 
 
 @dataclass(eq=False)
@@ -52,6 +59,7 @@ class SlideView:
     """The levels of one slide, and the layer that shows them, once there is one."""
 
     slide: Slide
+    tiles: ChunkCache = field(default_factory=lambda: ChunkCache(TILES_BYTES))
     pieces: ChunkCache = field(default_factory=lambda: ChunkCache(PIECES_BYTES))
     seen: set[Hashable] = field(default_factory=set)
     _layer: weakref.ReferenceType[Layer] | None = None
@@ -59,9 +67,13 @@ class SlideView:
     @cached_property
     def levels(self) -> list[SlideLevel]:
         """The levels, finest first."""
-        own = replace(self.slide, _cache=ChunkCache())  # an analysis beside it would empty it
-        arrays = [LevelArray(own, *shown) for shown in drawn_levels(self.slide.levels)]
-        return [SlideLevel(self, k, array) for k, array in enumerate(arrays)]
+        shown = drawn_levels(self.slide.levels)
+        return [SlideLevel(self, k, LevelArray(self._own, *one)) for k, one in enumerate(shown)]
+
+    @cached_property
+    def stored(self) -> list[LevelArray]:
+        """The levels of the file."""
+        return [LevelArray(self._own, level, k) for k, level in enumerate(self.slide.levels)]
 
     @cached_property
     def coarsest(self) -> NDArray[Any]:
@@ -69,9 +81,35 @@ class SlideView:
         array = self.levels[-1].array
         return array[(WHOLE,) * array.ndim]
 
+    @cached_property
+    def _own(self) -> Slide:
+        """The slide with other tiles in memory: an analysis beside it would empty its own."""
+        return replace(self.slide, _cache=self.tiles)
+
+    def is_decoded(self, source: int, rows: Indices, columns: Indices) -> bool:
+        """Tell whether the tiles of a stored level under some of its pixels are in memory."""
+        height, width = self.slide.backend.chunks[source]
+        return all(
+            (source, row, column) in self.tiles
+            for row in range(rows[0] // height, rows[-1] // height + 1)
+            for column in range(columns[0] // width, columns[-1] // width + 1)
+        )
+
     def follow(self, layer: Layer) -> None:
         """Read for a layer: its pictures are given up once it asks for others."""
         self._layer = weakref.ref(layer)
+
+    def let_the_hand_rest(self, index: int, window: Window) -> None:
+        """Wait while the layer is zoomed and waits for that window, not for long."""
+        zoom, end = None, time.monotonic() + PATIENCE_S
+        while self.is_wanted(index, window) and zoom != self._zoom() and time.monotonic() < end:
+            zoom = self._zoom()
+            _let_the_window_draw()
+            time.sleep(MOVING_S)
+
+    def _zoom(self) -> float | None:
+        layer = self._layer() if self._layer is not None else None
+        return None if layer is None else float(layer.scale_factor)
 
     def is_wanted(self, index: int, window: Window) -> bool:
         """Tell whether the layer still waits for that window of a level."""
@@ -119,10 +157,21 @@ class SlideLevel:
         """Number of values."""
         return int(np.prod(self.shape))
 
+    @cached_property
+    def piece(self) -> tuple[int, int]:
+        """(height, width) of a piece: what a tile of the file gives, if that is a handy size."""
+        slide, level = self.view.slide, self.array.level
+        source = source_of(slide.levels, level)
+        stored, (tall, wide) = slide.levels[source], slide.backend.chunks[source]
+        return (
+            handy(tall * stored.downsample_y / level.downsample_y),
+            handy(wide * stored.downsample_x / level.downsample_x),
+        )
+
     @property
     def chunks(self) -> tuple[int, ...]:
         """Shape of a piece; napari asks for whole ones."""
-        return (PIECE_PX, PIECE_PX, 3)[: self.ndim]
+        return (*self.piece, 3)[: self.ndim]
 
     def __getitem__(self, key: Any) -> NDArray[Any]:
         """Return a window: the slide's pixels, unless napari asks and its view is gone."""
@@ -159,14 +208,20 @@ class SlideLevel:
             pixels = self._sharp(piece) if due else self._blurred(piece)
             target[:, : columns.stop - columns.start] = pixels
 
-        parts = list(pieces(window))
-        if passing and any((self.index, piece) not in self.view.seen for piece in parts):
-            _let_the_hand_move_on()
+        parts = list(pieces(window, self.piece))
+        # Without asynchronous slicing the window waits too.
+        is_async = threading.current_thread() is not threading.main_thread()
+        if passing and is_async and not self._is_seen(window):
+            self.view.let_the_hand_rest(self.index, window)
         list(_readers().map(fill, parts))
         return out
 
     def _is_due(self, piece: Window, window: Window) -> bool:
         return (self.index, piece) in self.view.seen or self.view.is_wanted(self.index, window)
+
+    def _is_seen(self, window: Window) -> bool:
+        seen = self.view.seen
+        return all((self.index, piece) in seen for piece in pieces(window, self.piece))
 
     def _sharp(self, piece: Window) -> Pixels:
         key = (slice(*piece[:2]), slice(*piece[2:]), WHOLE)[: self.ndim]
@@ -176,41 +231,28 @@ class SlideLevel:
         return pixels
 
     def _blurred(self, piece: Window) -> NDArray[Any]:
-        coarse, level = self.view.coarsest, self.array.level
-        last = self.view.levels[-1].array.level
-        y, x = (
-            np.minimum((np.arange(*span) + 0.5) * here / there, size - 1).astype(int)
-            for span, here, there, size in (
-                (piece[:2], level.downsample_y, last.downsample_y, coarse.shape[0]),
-                (piece[2:], level.downsample_x, last.downsample_x, coarse.shape[1]),
-            )
-        )
-        return coarse[np.ix_(y, x)]
+        """Return the nearest pixels of the decoded level that is most like this one."""
+        for source in self._alike:
+            rows, columns = nearest(piece, self.array.level, self.view.slide.levels[source])
+            if self.view.is_decoded(source, rows, columns):
+                return _spread(self.view.stored[source], rows, columns)
+        rows, columns = nearest(piece, self.array.level, self.view.levels[-1].array.level)
+        return _spread(self.view.coarsest, rows, columns)
+
+    @cached_property
+    def _alike(self) -> list[int]:
+        """The stored levels, the one nearest in scale first."""
+        stored, here = self.view.slide.levels, self.array.level.downsample
+        unlike = [abs(math.log(level.downsample / here)) for level in stored]
+        return sorted(range(len(stored)), key=unlike.__getitem__)
 
 
-def drawn_levels(stored: tuple[Level, ...]) -> list[tuple[Level, int | None]]:
-    """Return the levels to draw, finest first, each with the stored one to read, if not the finer.
-
-    napari draws a level from one pixel of it a screen pixel on, and reads the next finer one before
-    that, of a step of ×4 16 times the tiles. So every stored level comes a second time, `SOFTEST`
-    times larger.
-    """
-    base, steps = stored[0], display_levels(stored, WIDEST_STEP)
-    sizes = [(round(level.height * SOFTEST), round(level.width * SOFTEST)) for level in stored]
-    early = [(Level.of(*size, *base.shape), k) for k, size in enumerate(sizes)][1:]
-    return sorted([*((level, None) for level in steps), *early], key=lambda one: one[0].downsample)
-
-
-def pieces(window: Window) -> Iterator[Window]:
-    """Yield the parts of a window that lie in the same square of `PIECE_PX`."""
-    top, bottom, left, right = window
-    for row in range(top // PIECE_PX, -(-bottom // PIECE_PX)):
-        for column in range(left // PIECE_PX, -(-right // PIECE_PX)):
-            y, x = row * PIECE_PX, column * PIECE_PX
-            yield (
-                max(y, top), min(y + PIECE_PX, bottom),
-                max(x, left), min(x + PIECE_PX, right),
-            )  # fmt: skip
+def _spread(level: Any, rows: Indices, columns: Indices) -> NDArray[Any]:
+    """Return the pixels of a level at all pairs of ascending rows and columns."""
+    top, left = rows[0], columns[0]
+    inside = slice(top, rows[-1] + 1), slice(left, columns[-1] + 1), WHOLE
+    window: NDArray[Any] = level[inside[: level.ndim]]
+    return window.take(columns - left, axis=1).take(rows - top, axis=0)
 
 
 def _napari_asks(asker: FrameType) -> bool:
@@ -218,10 +260,28 @@ def _napari_asks(asker: FrameType) -> bool:
     return str(asker.f_globals.get("__name__")).startswith("napari.layers.")
 
 
-def _let_the_hand_move_on() -> None:
-    """Wait a little, unless the window waits too (napari without asynchronous slicing)."""
-    if threading.current_thread() is not threading.main_thread():
-        time.sleep(MOVING_S)
+def _let_the_window_draw() -> None:
+    """Wait until the event loop has done what waits there, the drawing first of all."""
+    if QCoreApplication.instance() is not None:
+        with suppress(TimeoutError):
+            ensure_main_thread(_nothing)().result(PATIENCE_S)
+
+
+def _nothing() -> None:
+    """Do nothing, in the main thread."""
+
+
+@cache
+def load_resampling(channels: int, dtype: np.dtype[Any]) -> threading.Thread:
+    """Load the compiled loops of resampling beside the window, which takes a second or more."""
+    thread = threading.Thread(target=_resample_once, args=(channels, dtype), name="resampling")
+    thread.start()
+    return thread
+
+
+def _resample_once(channels: int, dtype: np.dtype[Any]) -> None:
+    half = footprint(Axis(0, 1, 2.0), 1.0)
+    averaged(np.zeros((2, 2, channels), dtype), half, half)
 
 
 @cache
