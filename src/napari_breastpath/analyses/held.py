@@ -144,7 +144,7 @@ class HeldMap:
         """
         model, edits = self.model[rows, columns], self.edits[rows, columns]
         mask = (model > level).view(np.uint8) if self.has_threshold else model
-        return corrected_mask(mask, edits) if edits.any() else mask
+        return corrected_mask(mask, edits)
 
     def runs(self, rows: slice, level: int) -> Runs:
         """Return the runs of the corrected mask in some rows, labelled by class."""

@@ -12,12 +12,14 @@ from napari_breastpath.results import Result
 from napari_breastpath.results.maps import Pyramid
 from napari_breastpath.results.masks import measured_mask, row_slices
 
+PIXELS_AT_ONCE = 1 << 24  # by single rows of blocks it takes twice the time
+
 
 def rewrite_mask(result: Result, threshold: float) -> None:
     """Bring the whole mask on disk to a threshold, and to the edits as they are now.
 
-    Goes by rows of blocks and writes those that differ at any level. Edits may go on meanwhile:
-    each row of blocks is made from what is on disk, while nobody writes edits.
+    Goes by some rows of blocks and writes those that differ at any level. Edits may go on
+    meanwhile: these rows are made from what is on disk, while nobody writes edits.
 
     Parameters
     ----------
@@ -28,7 +30,7 @@ def rewrite_mask(result: Result, threshold: float) -> None:
     journal = Journal(result)
     with waited_for(result.path / "mask"):
         _mark(journal, threshold, is_whole=False)
-        for rows in row_slices(result):
+        for rows in row_slices(result, PIXELS_AT_ONCE // len(result.classes)):
             with journal.alone():
                 mask = measured_mask(band_of(result, rows, slice(None)), result.classes, threshold)
                 _write_stale(result.map.label("mask"), rows, mask, result.map.chunk)
@@ -64,6 +66,9 @@ def stale_blocks(label: Pyramid, rows: slice, mask: UInt8Array, chunk: int) -> B
         Edge of a block in map px: a power of two, no less than the coarsest level's factor.
     """
     stale = np.zeros(-(-mask.shape[1] // chunk), dtype=bool)
+    if not any(level.nchunks_initialized for level in label.levels):  # nothing was written yet
+        stale[np.flatnonzero(mask.any(axis=0)) // chunk] = True
+        return stale
     top, values = rows.start, mask
     for level in range(len(label.levels)):
         try:

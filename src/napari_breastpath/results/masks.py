@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -35,11 +36,15 @@ class Band:
     edits: UInt8Array
 
 
-def row_slices(result: Result) -> Iterator[slice]:
-    """Yield the rows of the map, one row of blocks after the other."""
-    chunk, height = result.map.chunk, result.lattice.height
-    for top in range(0, height, chunk):
-        yield slice(top, min(top + chunk, height))
+def row_slices(result: Result, pixels: int = 0) -> Iterator[slice]:
+    """Yield the rows of the map: one row of blocks after the other, or as many as hold `pixels`.
+
+    Their number is a power of two: written together, they write each chunk of a coarser level once.
+    """
+    chunk, height, width = result.map.chunk, result.lattice.height, result.lattice.width
+    step = chunk << max(pixels // (chunk * width), 1).bit_length() - 1
+    for top in range(0, height, step):
+        yield slice(top, min(top + step, height))
 
 
 def bands(result: Result) -> Iterator[Band]:
@@ -68,7 +73,8 @@ def model_mask(probability: UInt8Array, threshold: float, background: list[int])
         0 nothing, k class k (1-based).
     """
     if len(probability) == 1:
-        above: UInt8Array = (probability[0] > threshold * 255).astype(np.uint8)
+        # A whole number is above a limit where it is above the limit's whole part.
+        above: UInt8Array = (probability[0] > math.floor(threshold * 255)).view(np.uint8)
         return above
     best = probability.argmax(axis=0)
     nothing = (probability.max(axis=0) == 0) | np.isin(best, background)
@@ -77,6 +83,8 @@ def model_mask(probability: UInt8Array, threshold: float, background: list[int])
 
 def corrected_mask(mask: UInt8Array, edits: UInt8Array) -> UInt8Array:
     """Return `mask` with hands laid over it: painted k is k, erased is 0, untouched the model's."""
+    if not edits.any():
+        return mask
     painted = np.where(edits == ERASED, 0, edits)
     return np.where(edits == 0, mask, painted).astype(np.uint8)
 
