@@ -212,23 +212,26 @@ def _prepared(job: Run, result: Result) -> Predictor:
     job.progress(Progress("model", 0, 1))
     if result.record["prepared"]:
         return _predictor(job, result)
-    with ThreadPoolExecutor(1, "model") as beside:
+    with ThreadPoolExecutor(1, "beside") as beside:
         predictor = beside.submit(_predictor, job, result)
-        _prepare(job, result, predictor.result)
+        _prepare(job, result, predictor.result, beside)
     return predictor.result()
 
 
-def _prepare(job: Run, result: Result, network: Callable[[], Predictor]) -> None:
+def _prepare(
+    job: Run, result: Result, network: Callable[[], Predictor], beside: ThreadPoolExecutor
+) -> None:
     """Find tissue and stain, and write them down with device and engine."""
     started = time.perf_counter()
     job.progress(Progress("tissue", 0, 1))
     tissue = find_tissue(job.slide, job.request, job.tissue_lattice)
-    store_tissue(result, tissue, job.factor)
+    stored = beside.submit(store_tissue, result, tissue, job.factor)
     found = time.perf_counter()
     job.progress(Progress("stain", 0, 1))
     stain, warnings = fit_stain(job.slide, job.request, job.bundle, tissue, job.tissue_lattice)
     if not tissue.any():
         warnings.append("no tissue found")
+    stored.result()
     fitted, predictor = time.perf_counter(), network()
     settings = result.record["settings"] | {
         "stain_normalizer": stain,
