@@ -37,14 +37,16 @@ def read_window(
             top, left = single[0] * chunk[0], single[1] * chunk[1]
             return found[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
     size = (rows[1] - rows[0], columns[1] - columns[0], backend.channels)
-    out: Pixels = np.full(size, background(backend.channels), dtype_of(backend.channels))
+    out: Pixels = np.empty(size, dtype_of(backend.channels))
+    beyond = background(backend.channels)
+    if (inside_y, inside_x) != (rows, columns):
+        out[:] = beyond
     for row, piece_y in _pieces(inside_y, chunk[0]):
         for column, piece_x in _pieces(inside_x, chunk[1]):
             found = cache.get((level, row, column), partial(backend.decode, level, row, column))
-            if found is not None:
-                target = _relative(piece_y, rows[0]), _relative(piece_x, columns[0])
-                source = _relative(piece_y, row * chunk[0]), _relative(piece_x, column * chunk[1])
-                out[target] = found[source]
+            target = _relative(piece_y, rows[0]), _relative(piece_x, columns[0])
+            source = _relative(piece_y, row * chunk[0]), _relative(piece_x, column * chunk[1])
+            out[target] = beyond if found is None else found[source]
     return out
 
 
