@@ -82,14 +82,14 @@ def test_what_qupath_asks_for(tmp_path, regions):
 )
 def test_classes_always_have_a_colour(name, expected):
     found = find_regions(np.ones((9, 9), bool), 1.0, class_name=name)
-    (feature,) = features(found.labels, found.table, (1, 1), CLASSES)
-    assert feature["properties"]["classification"] == expected
+    (text,) = features(found.labels, found.table, (1, 1), CLASSES)
+    assert json.loads(text)["properties"]["classification"] == expected
 
 
 def test_ids_follow_from_the_slide_and_the_outline_alone(regions):
     def ids(found, fingerprint):
         made = features(found.labels, found.table, STEP, CLASSES, fingerprint=fingerprint)
-        return {feature["id"] for feature in made}
+        return {json.loads(text)["id"] for text in made}
 
     fewer = find_regions(regions.labels > 2, 2.0, None, "invasive", step=STEP)
     assert ids(regions, "a") == ids(regions, "a")

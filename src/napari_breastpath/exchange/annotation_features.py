@@ -13,6 +13,7 @@ from napari_breastpath.exchange.annotation import Annotation, Part, Vertices
 from napari_breastpath.exchange.geojson import (
     COORDINATE_ORIGIN,
     DECIMALS,
+    as_json,
     classification,
     opened,
     write_features,
@@ -33,7 +34,7 @@ def write_annotations(
     classes : sequence of mapping
         `name`, `color` and `role` of the model's classes; they give QuPath's names and colours.
     """
-    features = (annotation_feature(each, classes) for each in annotations)
+    features = (as_json(annotation_feature(each, classes)) for each in annotations)
     with whole(path) as draft, opened(draft, path.suffix == ".gz") as file:
         write_features(file.write, features)
 
