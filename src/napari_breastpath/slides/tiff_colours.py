@@ -15,6 +15,7 @@ from napari_breastpath.slides.tiff_pages import Layout, Page
 
 YCBCR, RGB, JPEG = 6, 2, 7
 PROBES = 4
+EVERY = 4  # a pixel in 16 tells as much, and opening takes half the time
 FAR = 24.0
 SHARE = 0.25
 NOTE = "its JPEGs are marked YCbCr but hold RGB; shown as RGB"
@@ -67,5 +68,5 @@ def _holds_rgb(page: Page, file: PositionedFile) -> bool:
             )
         except (imagecodecs.Jpeg8Error, ValueError):
             continue  # a damaged chunk: reading it will say so
-        shares.append(impossible_share(samples))
+        shares.append(impossible_share(samples[::EVERY, ::EVERY]))
     return bool(shares) and float(np.mean(shares)) > SHARE
