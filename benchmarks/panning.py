@@ -190,8 +190,8 @@ def walk(path: Path, layer_of: Callable[[Path, Decodes], tuple[Any, Any]]) -> Wa
     viewer.close()
     slide.close()
     gc.collect()
-    gaps, *shares = np.diff(beats, axis=0).T.tolist()
-    return Walk(decodes.tiles, [gap - BEAT_MS / 1e3 for gap in gaps], *shares, waits)
+    gaps, busy, drawing = np.diff(beats, axis=0).T.tolist()
+    return Walk(decodes.tiles, [gap - BEAT_MS / 1e3 for gap in gaps], busy, drawing, waits)
 
 
 def along(viewer: Any, layer: Any) -> tuple[list[tuple[float, ...]], list[float]]:

@@ -104,7 +104,7 @@ class SlideView:
         zoom, end = None, time.monotonic() + PATIENCE_S
         while self.is_wanted(index, window) and zoom != self._zoom() and time.monotonic() < end:
             zoom = self._zoom()
-            _let_the_window_draw()
+            _let_the_window_draw(end - time.monotonic())
             time.sleep(MOVING_S)
 
     def _zoom(self) -> float | None:
@@ -224,8 +224,11 @@ class SlideLevel:
         return all((self.index, piece) in seen for piece in pieces(window, self.piece))
 
     def _sharp(self, piece: Window) -> Pixels:
-        key = (slice(*piece[:2]), slice(*piece[2:]), WHOLE)[: self.ndim]
-        pixels = self.view.pieces.get((self.index, piece), lambda: self.array[key])
+        inside = (slice(*piece[:2]), slice(*piece[2:]), WHOLE)[: self.ndim]
+        if self.array.level in self.view.slide.levels:
+            pixels: Pixels | None = self.array[inside]
+        else:
+            pixels = self.view.pieces.get((self.index, piece), lambda: self.array[inside])
         self.view.seen.add((self.index, piece))
         assert pixels is not None
         return pixels
@@ -260,11 +263,11 @@ def _napari_asks(asker: FrameType) -> bool:
     return str(asker.f_globals.get("__name__")).startswith("napari.layers.")
 
 
-def _let_the_window_draw() -> None:
+def _let_the_window_draw(patience_s: float) -> None:
     """Wait until the event loop has done what waits there, the drawing first of all."""
     if QCoreApplication.instance() is not None:
         with suppress(TimeoutError):
-            ensure_main_thread(_nothing)().result(PATIENCE_S)
+            ensure_main_thread(_nothing)().result(patience_s)
 
 
 def _nothing() -> None:
