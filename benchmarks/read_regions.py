@@ -2,20 +2,31 @@
 
 Both read the same regions of the same synthetic slide (JPEG, tiled, pyramidal) with as many
 threads, alternately, each time from a freshly opened slide. Printed: seconds, their ratio, and the
-floor under ours: decoding each chunk of that level once, and nothing else.
+floor under ours: decoding each chunk below the regions once, and nothing else.
 
-    python benchmarks/read_regions.py --size 16384 --threads 2 --mpp 0.5 3.5
+The slide is 50k px a side, as slides are: a small one has one region at 3.5 µm/px, and opening and
+the start of threads are then most of the time. The regions are a square in its middle. Where they
+start between two pixels of a level OpenSlide interpolates, which makes it two to three times
+slower than at whole pixels.
+
+    python benchmarks/read_regions.py --threads 2 --mpp 0.5 3.5
+    python benchmarks/read_regions.py --like gigapixel
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
+import math
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 
+import gigapixel
+import imagecodecs
 import numpy as np
 import openslide
 import tifffile
@@ -28,6 +39,7 @@ from napari_breastpath.slides import open_slide
 REGION_PX = 512
 PATTERN_PX = 2048
 THUMBNAIL_PX = 1024
+SLIDE_MPP = {"halves": 0.2527, "gigapixel": 0.25}
 Corner = tuple[float, float]
 
 
@@ -36,27 +48,44 @@ def main() -> None:
     arguments = parse()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "slide.tif"
-        write_slide(path, arguments.size, arguments.tile, arguments.slide_mpp)
+        if arguments.like == "gigapixel":
+            gigapixel.write_slide(path, arguments.size, arguments.size, arguments.slide_mpp)
+        else:
+            write_slide(path, arguments.size, arguments.tile, arguments.slide_mpp)
         print(
             f"{arguments.size}² px at {arguments.slide_mpp} µm/px, "
             f"{path.stat().st_size / 1e6:.0f} MB"
         )
         for mpp in arguments.mpp:
-            what = f"{REGION_PX} px regions at {mpp} µm/px"
-            compare(what, *readers(path, mpp, arguments), decoder(path, mpp, arguments))
+            corners = list(grid(arguments, REGION_PX * mpp / arguments.slide_mpp))
+            what = f"{len(corners)} regions of {REGION_PX} px at {mpp} µm/px"
+            compare(
+                what,
+                *readers(path, mpp, corners, arguments),
+                decoder(path, mpp, corners, arguments),
+            )
         compare("open + first thumbnail", lambda: open_ours(path), lambda: open_theirs(path))
 
 
 def parse() -> argparse.Namespace:
     """Return the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--size", type=int, default=16384, help="side of the slide in px")
+    parser.add_argument("--size", type=int, default=50_176, help="side of the slide in px")
+    parser.add_argument(
+        "--like",
+        choices=SLIDE_MPP,
+        default="halves",
+        help="levels of ×2 in JPEG 4:2:0, all tissue; or ×4 in 4:4:4 (gigapixel.py)",
+    )
     parser.add_argument("--tile", type=int, default=256, help="side of the TIFF tiles in px")
-    parser.add_argument("--slide-mpp", type=float, default=0.2527, help="µm/px of level 0")
+    parser.add_argument("--slide-mpp", type=float, help="µm/px of level 0 (0.2527; gigapixel 0.25)")
+    parser.add_argument("--regions", type=int, default=7, help="at most, in x and in y")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--overlap", type=float, default=0.0, help="shared part of regions, 0 to 1")
     parser.add_argument("--mpp", type=float, nargs="+", default=[0.5, 3.5])
-    return options(parser, size=6144)
+    arguments = options(parser, size=6144)
+    arguments.slide_mpp = arguments.slide_mpp or SLIDE_MPP[arguments.like]
+    return arguments
 
 
 def write_slide(path: Path, size: int, tile: int, mpp: float) -> None:
@@ -70,9 +99,9 @@ def write_slide(path: Path, size: int, tile: int, mpp: float) -> None:
                 shape=(side, side, 3),
                 dtype=np.uint8,
                 tile=(tile, tile),
-                photometric="rgb",
+                photometric="ycbcr",
+                subsampling=(2, 2),
                 compression="jpeg",
-                compressionargs={"level": 80},
                 subfiletype=int(reduced > 0),
                 resolution=(resolution, resolution),
                 resolutionunit="CENTIMETER",
@@ -80,14 +109,19 @@ def write_slide(path: Path, size: int, tile: int, mpp: float) -> None:
             texture = halved(texture)
 
 
-def tiles(texture: NDArray[np.uint8], side: int, tile: int) -> Iterator[NDArray[np.uint8]]:
-    """Yield the tiles of a level that repeats the texture."""
+def tiles(texture: NDArray[np.uint8], side: int, tile: int) -> Iterator[bytes]:
+    """Yield the JPEG tiles of a level that repeats the texture; equal ones are encoded once."""
+    period = len(texture)
+
+    @cache
+    def encoded(row: int, column: int) -> bytes:
+        rows, columns = ((np.arange(tile) + start) % period for start in (row, column))
+        pixels = texture[np.ix_(rows, columns)]
+        return bytes(imagecodecs.jpeg_encode(pixels, level=80, subsampling="420"))
+
     for row in range(0, side, tile):
         for column in range(0, side, tile):
-            rows, columns = (
-                np.arange(start, start + tile) % len(texture) for start in (row, column)
-            )
-            yield texture[np.ix_(rows, columns)]
+            yield encoded(row % period, column % period)
 
 
 def stained(random: np.random.Generator, side: int) -> NDArray[np.uint8]:
@@ -106,11 +140,10 @@ def halved(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def readers(
-    path: Path, mpp: float, arguments: argparse.Namespace
+    path: Path, mpp: float, corners: list[Corner], arguments: argparse.Namespace
 ) -> tuple[Callable[[], object], Callable[[], object]]:
     """Return two functions that read all regions, ours and OpenSlide's."""
     step = mpp / arguments.slide_mpp
-    corners = list(grid(arguments.size, REGION_PX * step, arguments.overlap))
 
     def ours() -> None:
         with open_slide(path) as slide, ThreadPoolExecutor(arguments.threads) as pool:
@@ -128,27 +161,33 @@ def readers(
     return ours, theirs
 
 
-def decoder(path: Path, mpp: float, arguments: argparse.Namespace) -> Callable[[], object]:
-    """Return a function that decodes all chunks of the level that the regions are read from."""
+def decoder(
+    path: Path, mpp: float, corners: list[Corner], arguments: argparse.Namespace
+) -> Callable[[], object]:
+    """Return a function that decodes all chunks that the regions are read from."""
     step = mpp / arguments.slide_mpp
+    first, last = corners[0][0], corners[-1][0] + REGION_PX * step
 
     def decode() -> None:
         with open_slide(path) as slide, ThreadPoolExecutor(arguments.threads) as pool:
             level = max(k for k, each in enumerate(slide.levels) if each.downsample <= step)
-            sides = zip(slide.levels[level].shape, slide.backend.chunks[level], strict=True)
-            chunks = np.ndindex(*(-(-pixels // chunk) for pixels, chunk in sides))
-            for chunk in pool.map(lambda at: slide.backend.decode(level, *at), chunks):
-                assert chunk is not None
+            chunk = slide.backend.chunks[level][0] * slide.levels[level].downsample
+            along = range(int(first // chunk), math.ceil(min(last, arguments.size) / chunk))
+            for pixels in pool.map(
+                lambda at: slide.backend.decode(level, *at), itertools.product(along, along)
+            ):
+                assert pixels is not None
 
     return decode
 
 
-def grid(size: int, side: float, overlap: float) -> Iterator[Corner]:
-    """Yield the top-left corners of regions of `side` px over the slide."""
-    stops = np.arange(0, max(1.0, size - side + 1), side * (1 - overlap))
-    for y in stops:
-        for x in stops:
-            yield float(x), float(y)
+def grid(arguments: argparse.Namespace, side: float) -> Iterator[Corner]:
+    """Yield the top-left corners of regions of `side` px, a square in the middle of the slide."""
+    step = side * (1 - arguments.overlap)
+    count = max(1, min(arguments.regions, int((arguments.size - side) // step) + 1))
+    first = max(0.0, (arguments.size - (count - 1) * step - side) / 2)
+    for row, column in np.ndindex(count, count):
+        yield first + column * step, first + row * step
 
 
 def read_openslide(slide: openslide.OpenSlide, corner: Corner, step: float) -> NDArray[np.uint8]:
