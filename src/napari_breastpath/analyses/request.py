@@ -55,8 +55,8 @@ class Request:
         Tiles a batch and CPU threads of the network; None lets the machine decide. A run that is
         gone on with keeps its own threads, however many workers share the processor now.
     order : str
-        `coarse`: first a block of the map in every 4 × 4, so that all of the slide can be judged
-        early; `rows`: from top to bottom.
+        `rows`: from top to bottom; `coarse`: first a block of the map in every 4 × 4, so that who
+        looks on can judge all of the slide early. On a huge slide that needs 30 MiB more.
     """
 
     analysis: str = "tumour"
@@ -70,7 +70,7 @@ class Request:
     overlap: int = OVERLAP_PX
     batch_size: int | None = None
     threads: int | None = None
-    order: str = "coarse"
+    order: str = "rows"
 
     def __post_init__(self) -> None:
         for name, choices in CHOICES.items():

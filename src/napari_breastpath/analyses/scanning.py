@@ -143,8 +143,8 @@ def _scan_band(
     for value, found in parts.classes.items():
         found.append(band_of_class(runs, value, band.heat[value - 1], top))
     parts.tissue_px += int(np.count_nonzero(tissue))
-    parts.unread.append(band_runs((tissue & ~band.heat.any(axis=0)).view(np.uint8), top, height))
-    parts.edited.append(band_runs((band.edits != 0).view(np.uint8), top, height))
+    parts.unread.append(band_runs(tissue & ~band.heat.any(axis=0), top, height))
+    parts.edited.append(band_runs(band.edits != 0, top, height))
     model = stored_sums(scored_heat(band.heat, classes))
     parts.model_sums.append(model)
     edited = len(parts.edited[-1]) > 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import threading
+from array import array
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -170,8 +171,8 @@ class Plane:
     decode: Callable[..., tuple[NDArray[Any] | None, Any, Any]]
     arguments: Mapping[str, bytes | None]
     first: int
-    offsets: tuple[int, ...]
-    byte_counts: tuple[int, ...]
+    offsets: array[int]
+    byte_counts: array[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,8 +209,8 @@ class TiffLevel:
                 each.decode,
                 {"jpegtables": each.jpegtables, "jpegheader": each.jpegheader},
                 sample * grid[0] * grid[1],
-                each.dataoffsets,
-                each.databytecounts,
+                array("Q", each.dataoffsets),
+                array("Q", each.databytecounts),
             )
             for each in pages
             for sample in range(per_page)

@@ -216,6 +216,8 @@ class AnalysisForm(QWidget):
     def request(self, **changes: Any) -> Request:
         """Return what is chosen; `changes` (region, tissue file…) go over it.
 
+        In coarse order: someone looks on.
+
         Raises
         ------
         UsageError
@@ -225,7 +227,8 @@ class AnalysisForm(QWidget):
             name: getattr(self, name).currentData()
             for name in ("analysis", "stain", "tissue", "specimen", "device")
         }
-        return Request(**(chosen | {"threshold": round(self.threshold.value(), 3)} | changes))
+        threshold = round(self.threshold.value(), 3)
+        return Request(**(chosen | {"threshold": threshold, "order": "coarse"} | changes))
 
     def choose(self, **values: Any) -> None:
         """Choose by value: `choose(stain="macenko", threshold=0.4)`."""
