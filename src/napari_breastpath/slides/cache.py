@@ -9,8 +9,8 @@ from concurrent.futures import Future
 
 from napari_breastpath.slides.backend import Pixels
 
-# What the tiles of one block share, at level 0, thrice over: more would only grow with the slide.
-DEFAULT_CAPACITY_BYTES = 64 * 2**20
+# Thrice what neighbouring tiles of one block share at level 0: more would only grow with the slide.
+DEFAULT_CAPACITY_BYTES = 32 * 2**20
 
 
 class ChunkCache:
