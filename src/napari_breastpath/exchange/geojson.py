@@ -76,18 +76,23 @@ def classification(name: str, classes: Sequence[Mapping[str, Any]]) -> dict[str,
     return {"name": qupath_name(name, known["role"]), "color": [int(v) for v in known["color"]]}
 
 
-def _coordinates(ring: NDArray[np.float64]) -> list[list[float]]:
+def _listed(items: Iterable[str]) -> str:
+    return f"[{', '.join(items)}]"
+
+
+def _coordinates(ring: NDArray[np.float64]) -> str:
+    """Return a ring's points as JSON; `%r` writes a number as JSON does."""
     rounded = ring.round(DECIMALS)
     whole_numbers = rounded.astype(np.int64)
     exact = (rounded == whole_numbers).all()
-    return (whole_numbers if exact else rounded).tolist()  # type: ignore[no-any-return]
+    numbers = (whole_numbers if exact else rounded).ravel().tolist()
+    return _listed(["[%r, %r]"] * len(ring)) % tuple(numbers)
 
 
 def _geometry(polygons: Iterable[Polygon]) -> tuple[str, str]:
-    """Return the type of a geometry and the text of its coordinates."""
-    parts = [[_coordinates(ring) for ring in polygon] for polygon in polygons]
-    # Python writes lists of numbers as JSON does, in a third of the time.
-    return ("Polygon", str(parts[0])) if len(parts) == 1 else ("MultiPolygon", str(parts))
+    """Return the type of a geometry and its coordinates as JSON."""
+    parts = [_listed(map(_coordinates, polygon)) for polygon in polygons]
+    return ("Polygon", parts[0]) if len(parts) == 1 else ("MultiPolygon", _listed(parts))
 
 
 def _metadata(row: Mapping[str, Any], provenance: Mapping[str, str]) -> dict[str, str]:

@@ -73,13 +73,17 @@ def _finest(probability: Any) -> NDArray[Any]:
 
 def stored_sums(heat: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Return the sums of 4 × 4 blocks of stored values (y, x), the edge padded with zeros."""
-    height, width = heat.shape
-    sums = np.zeros((-(-height // 4), -(-width // 4)), dtype=np.uint16)
-    for row in range(min(4, height)):
-        for column in range(min(4, width)):
-            part = heat[row::4, column::4]
-            sums[: part.shape[0], : part.shape[1]] += part
-    return sums.astype(np.int64)
+    rows = _sums_of_four(heat)
+    return np.ascontiguousarray(_sums_of_four(rows.T).T).astype(np.int64)
+
+
+def _sums_of_four(values: NDArray[np.unsignedinteger]) -> NDArray[np.uint16]:
+    """Return the sums of every four rows, the last ones padded with zeros."""
+    sums = values[::4].astype(np.uint16)
+    for row in range(1, min(4, len(values))):
+        part = values[row::4]
+        sums[: len(part)] += part
+    return sums
 
 
 def stored_features(sums: NDArray[np.int64]) -> dict[str, float]:

@@ -110,7 +110,11 @@ def scored_heat(heat: UInt8Array, classes: Sequence[Mapping[str, Any]]) -> UInt8
     heat : ndarray, uint8 (c, y, x)
         0 not inferred, else max(1, round(255·p)).
     """
-    total = heat[list(scored_channels(classes))].sum(axis=0, dtype=np.uint16)
+    channels = scored_channels(classes)
+    if len(channels) == 1:
+        only: UInt8Array = heat[channels[0]]
+        return only
+    total = heat[list(channels)].sum(axis=0, dtype=np.uint16)
     clipped: UInt8Array = np.minimum(total, 255).astype(np.uint8)
     return clipped
 
