@@ -116,7 +116,7 @@ def row_bands(shape: tuple[int, int], pixels: int = BAND_PIXELS) -> Iterator[sli
         yield slice(top, min(height, top + rows))
 
 
-def _changes(band: NDArray[np.integer]) -> NDArray[np.bool_]:
+def _changes(band: NDArray[Any]) -> NDArray[np.bool_]:
     """Mark the pixels that differ from their left neighbour, and the first of every row."""
     change = np.empty(band.shape, dtype=bool)
     change[:, :1] = True
@@ -124,9 +124,11 @@ def _changes(band: NDArray[np.integer]) -> NDArray[np.bool_]:
     return change
 
 
-def band_runs(band: NDArray[np.integer], top: int, height: int) -> Runs:
+def band_runs(band: NDArray[Any], top: int, height: int) -> Runs:
     """Return the runs of some rows of a label image `height` rows high, the first of them `top`."""
     width = band.shape[1]
+    if not band.any():  # what hands edited, what could not be read: most often nothing
+        return joined([], (height, width))
     begin = np.flatnonzero(_changes(band))
     label = band.reshape(-1)[begin]
     length = np.diff(begin, append=band.size)
