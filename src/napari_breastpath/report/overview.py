@@ -205,8 +205,8 @@ def path_data(rings: Iterable[Ring]) -> str:
 
 def _ring_data(ring: Ring) -> str:
     """Return one ring, whose edges lie along x and y by turns, as horizontals and verticals."""
-    texts = [(f"{x:.1f}", f"{y:.1f}") for x, y in ring]
-    pairs = itertools.pairwise(texts[:-1])
+    texts = [(f"{x:.1f}", f"{y:.1f}") for x, y in ring[:-1].tolist()]
+    pairs = itertools.pairwise(texts)
     steps = (f"H{x}" if y == before[1] else f"V{y}" for before, (x, y) in pairs)
     return f"M{texts[0][0]} {texts[0][1]}{''.join(steps)}Z"
 
@@ -256,9 +256,10 @@ def _label_place(line: Line, text: str, frame: Frame) -> tuple[float, float]:
 
 def longest_region(result: Result) -> dict[str, Any] | None:
     """Return the row of the region with the slide's longest extent, None where there is none."""
-    wanted = result.record["regions"]["longest_feret_region"]
-    rows: list[dict[str, Any]] = result.regions.to_dict("records")  # type: ignore[assignment]
-    return next((row for row in rows if row["region_id"] == wanted), None)
+    regions, wanted = result.regions, result.record["regions"]["longest_feret_region"]
+    found = regions[regions["region_id"] == wanted].head(1)
+    rows: list[dict[str, Any]] = found.to_dict("records")
+    return next(iter(rows), None)
 
 
 def extent_text(row: dict[str, Any]) -> str:

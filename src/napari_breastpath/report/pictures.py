@@ -124,10 +124,13 @@ def over_grey(pixels: RGB, heat: NDArray[np.uint8]) -> RGB:
     heat : ndarray, uint8 (h, w)
         0 not inferred (nothing is laid there), else 255·p.
     """
-    grey = 110 + pixels.mean(axis=2, keepdims=True) * (145 / 255)
-    probability = heat / np.float32(255)
-    opacity = np.where(heat > 0, 0.2 + 0.65 * probability, 0)[..., None]
-    mixed = grey * (1 - opacity) + heat_colours(probability) * opacity
+    # Tables of what each of 766 sums of a pixel and each of 256 probabilities become.
+    grey = 110 + np.arange(766) / 3 * (145 / 255)
+    probability = np.arange(256, dtype=np.uint8) / np.float32(255)
+    opacity = np.where(probability > 0, 0.2 + 0.65 * probability, 0)[:, None]
+    tint = heat_colours(probability) * opacity
+    pale = grey[pixels.sum(axis=2, dtype=np.uint16)][..., None]
+    mixed = pale * (1 - opacity)[heat] + tint[heat]
     return np.asarray(mixed.clip(0, 255), np.uint8)
 
 
