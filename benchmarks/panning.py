@@ -180,6 +180,7 @@ def plain_level(slide: openslide.OpenSlide, level: int, decodes: Decodes) -> das
 def walk(path: Path, layer_of: Callable[[Path, Decodes], tuple[Any, Any]]) -> Walk:
     """Open a window, go along the path, close everything."""
     napari.utils.resize_dask_cache().cache.clear()
+    gc.freeze()  # Python's collector need not walk through what earlier windows left
     decodes = Decodes()
     layer, slide = layer_of(path, decodes)
     viewer = napari.Viewer(title="panning")
@@ -189,6 +190,7 @@ def walk(path: Path, layer_of: Callable[[Path, Decodes], tuple[Any, Any]]) -> Wa
     beats, waits = along(viewer, layer)
     viewer.close()
     slide.close()
+    gc.unfreeze()
     gc.collect()
     gaps, busy, drawing = np.diff(beats, axis=0).T.tolist()
     return Walk(decodes.tiles, [gap - BEAT_MS / 1e3 for gap in gaps], busy, drawing, waits)
