@@ -50,6 +50,8 @@ class Round:
     winner_before: float
     mm2_per_s: float
     regions: float
+    seconds: float
+    stages: dict[str, float]
 
 
 def main() -> None:
@@ -92,6 +94,8 @@ def one_round(path: Path, model: Path, out: Path) -> Round:
         winner_before=before,
         mm2_per_s=result.record["tissue_area_mm2"] / whole,
         regions=result.record["regions"]["count"],
+        seconds=whole,
+        stages=timing,
     )
 
 
@@ -153,6 +157,10 @@ def report(rounds: list[Round]) -> None:
     line("whole run ÷ bare forward", lambda r: r.whole / r.bare, "")
     line("winner ÷ whole run", lambda r: r.winner / r.whole, "x")
     line("before the network, winner ÷ ours", lambda r: r.winner_before / r.before, "x")
+    print("where the run's seconds go, by result.json (model, tissue and stain side by side):")
+    for stage in rounds[-1].stages:
+        line(f"  {stage}", lambda r, stage=stage: r.stages[stage], " s")  # type: ignore[misc]
+    line("  from opening the slide to the end", lambda r: r.seconds, " s")
 
 
 if __name__ == "__main__":
