@@ -7,7 +7,7 @@ floor under ours: decoding each chunk below the regions once, and nothing else.
 The slide is 50k px a side, as slides are: a small one has one region at 3.5 µm/px, and opening and
 the start of threads are then most of the time. The regions are a square in its middle. Where they
 start between two pixels of a level OpenSlide interpolates, which makes it two to three times
-slower than at whole pixels.
+slower; `--aligned` spares it that.
 
     python benchmarks/read_regions.py --threads 2 --mpp 0.5 3.5
     python benchmarks/read_regions.py --like gigapixel
@@ -39,6 +39,7 @@ from napari_breastpath.slides import open_slide
 REGION_PX = 512
 PATTERN_PX = 2048
 THUMBNAIL_PX = 1024
+COARSEST = 64  # times reduced, at most
 SLIDE_MPP = {"halves": 0.2527, "gigapixel": 0.25}
 Corner = tuple[float, float]
 
@@ -82,6 +83,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--regions", type=int, default=7, help="at most, in x and in y")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--overlap", type=float, default=0.0, help="shared part of regions, 0 to 1")
+    parser.add_argument(
+        "--aligned", action="store_true", help="start regions at whole pixels of every level"
+    )
     parser.add_argument("--mpp", type=float, nargs="+", default=[0.5, 3.5])
     arguments = options(parser, size=6144)
     arguments.slide_mpp = arguments.slide_mpp or SLIDE_MPP[arguments.like]
@@ -186,8 +190,9 @@ def grid(arguments: argparse.Namespace, side: float) -> Iterator[Corner]:
     step = side * (1 - arguments.overlap)
     count = max(1, min(arguments.regions, int((arguments.size - side) // step) + 1))
     first = max(0.0, (arguments.size - (count - 1) * step - side) / 2)
+    unit = COARSEST if arguments.aligned else 1
     for row, column in np.ndindex(count, count):
-        yield first + column * step, first + row * step
+        yield (first + column * step) // unit * unit, (first + row * step) // unit * unit
 
 
 def read_openslide(slide: openslide.OpenSlide, corner: Corner, step: float) -> NDArray[np.uint8]:
