@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_breastpath.core.errors import ResultError, UsageError
-from napari_breastpath.edits import Change, Corrections, read_log, rewrite_mask
+from napari_breastpath.edits import Change, Corrections, read_log, rewrite_mask, stored_mask
 from napari_breastpath.results import Result
 from napari_breastpath.results.lock import alone
 from napari_breastpath.results.maps import ERASED
@@ -167,13 +167,26 @@ def test_a_reviewed_result_is_locked_until_reopened(result: Result) -> None:
     assert hands.undo() is not None
 
 
+@pytest.mark.parametrize("pixels_at_once", [1, 1 << 24])
+@pytest.mark.parametrize("is_stored", [True, False])
 @pytest.mark.parametrize("classes", [ONE, THREE], ids=["one class", "three classes"])
-def test_a_mask_written_anew_equals_the_plain_one(tmp_path: Path, classes: tuple) -> None:
+def test_a_mask_written_anew_equals_the_plain_one(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    classes: tuple,
+    is_stored: bool,
+    pixels_at_once: int,
+) -> None:
+    monkeypatch.setattr(stored_mask, "PIXELS_AT_ONCE", pixels_at_once)
     result = make_result(tmp_path / "r", (600, 530), classes)
     rng = np.random.default_rng(5)
     edits = rng.choice([0, 0, 1, ERASED], (600, 530)).astype(np.uint8)
     result.map.label("edits").write(0, 0, edits)
-    result.map.label("mask").levels[1][3:5, 7:9] = 77  # only a coarser level is wrong
+    mask = result.map.label("mask")
+    mask.write(0, 0, np.zeros((600, 530), np.uint8))
+    assert not any(level.nchunks_initialized for level in mask.levels)
+    if is_stored:
+        mask.levels[1][3:5, 7:9] = 77  # only a coarser level is wrong
     rewrite_mask(result, 0.3)
     check_on_disk(result, edits, 0.3)
 

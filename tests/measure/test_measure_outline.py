@@ -73,6 +73,21 @@ def test_holes_are_interior_rings_also_where_they_touch(mask, rings):
     assert sorted((len(polygon) for polygon in polygons), reverse=True) == rings
 
 
+def test_rings_begin_where_ids_expect_them():
+    labels = np.array([[1, 1, 0, 0], [1, 0, 1, 0], [0, 1, 1, 2], [0, 0, 2, 2]])
+    found = {
+        label: [ring.tolist() for polygon in polygons for ring in polygon]
+        for label, polygons in region_polygons(labels).items()
+    }
+    assert found == {
+        1: [
+            [[2, 1], [1, 1], [1, 2], [0, 2], [0, 0], [2, 0], [2, 1]],
+            [[2, 1], [3, 1], [3, 3], [1, 3], [1, 2], [2, 2], [2, 1]],
+        ],
+        2: [[[4, 4], [2, 4], [2, 3], [3, 3], [3, 2], [4, 2], [4, 4]]],
+    }
+
+
 def test_outlines_are_in_level_0_pixels():
     mask = np.zeros((6, 6), bool)
     mask[2, 3] = True
