@@ -51,6 +51,8 @@ TILES_BYTES, PIECES_BYTES = 2**29, 2**29
 # A hand that moves makes its next step within this time; one that zooms for long sees levels on
 # the way, this far apart.
 MOVING_S, PATIENCE_S = 0.04, 0.3
+# One pixel in sixteen of a finer level is shown at the least: more are a while to copy.
+FINEST_FOR_BLUR = 0.24
 WHOLE = slice(None)
 
 
@@ -244,10 +246,11 @@ class SlideLevel:
 
     @cached_property
     def _alike(self) -> list[int]:
-        """The stored levels, the one nearest in scale first."""
-        stored, here = self.view.slide.levels, self.array.level.downsample
-        unlike = [abs(math.log(level.downsample / here)) for level in stored]
-        return sorted(range(len(stored)), key=unlike.__getitem__)
+        """The stored levels not much finer, the one nearest in scale first."""
+        here = self.array.level.downsample
+        ratios = [level.downsample / here for level in self.view.slide.levels]
+        near = [k for k, ratio in enumerate(ratios) if ratio >= FINEST_FOR_BLUR]
+        return sorted(near, key=lambda k: abs(math.log(ratios[k])))
 
 
 def _spread(level: Any, rows: Indices, columns: Indices) -> NDArray[Any]:
@@ -255,6 +258,8 @@ def _spread(level: Any, rows: Indices, columns: Indices) -> NDArray[Any]:
     top, left = rows[0], columns[0]
     inside = slice(top, rows[-1] + 1), slice(left, columns[-1] + 1), WHOLE
     window: NDArray[Any] = level[inside[: level.ndim]]
+    if len(window) > len(rows):
+        return window.take(rows - top, axis=0).take(columns - left, axis=1)
     return window.take(columns - left, axis=1).take(rows - top, axis=0)
 
 
