@@ -96,35 +96,36 @@ def _geometry(polygons: Iterable[Polygon]) -> tuple[str, str]:
 
 
 def _metadata(row: Mapping[str, Any], provenance: Mapping[str, str]) -> dict[str, str]:
-    facts = {name: row[name] for name in FACTS if name in row}
-    words = {name: str(v) for name, v in facts.items() if not pd.isna(v) and v != ""}
+    facts = ((name, row[name]) for name in FACTS if name in row)
+    # What differs from itself is NaN.
+    words = {name: str(v) for name, v in facts if v == v and v not in (None, "")}
     return {**words, "coordinate_origin": COORDINATE_ORIGIN, **provenance}
 
 
 def _measurements(row: Mapping[str, Any]) -> dict[str, float]:
-    values = {title: float(row[name]) for name, title in MEASUREMENTS.items() if name in row}
-    return {title: value for title, value in values.items() if math.isfinite(value)}
+    values = ((title, float(row[name])) for name, title in MEASUREMENTS.items() if name in row)
+    return {title: value for title, value in values if math.isfinite(value)}
 
 
 def _feature(
     row: Mapping[str, Any],
     polygons: Sequence[Polygon],
-    classes: Sequence[Mapping[str, Any]],
+    kind: Mapping[str, Any],
     fingerprint: str,
     provenance: Mapping[str, str],
 ) -> str:
-    (kind, coordinates), name = _geometry(polygons), str(row["class"])
+    (shape, coordinates), name = _geometry(polygons), str(row["class"])
     properties = {
         "objectType": "annotation",
         "name": f"{name} {row['region_id']}",
-        "classification": classification(name, classes),
+        "classification": kind,
         "measurements": _measurements(row),
         "metadata": _metadata(row, provenance),
     }
     identity = uuid.uuid5(NAMESPACE, f"{fingerprint}/{name}/{coordinates}")
     return (
         f'{{"type": "Feature", "id": "{identity}", '
-        f'"geometry": {{"type": "{kind}", "coordinates": {coordinates}}}, '
+        f'"geometry": {{"type": "{shape}", "coordinates": {coordinates}}}, '
         f'"properties": {as_json(properties)}}}'
     )
 
@@ -164,10 +165,11 @@ def features(
     """
     polygons = region_polygons(labels, step, origin)
     columns = {str(name): column.tolist() for name, column in table.items()}
+    kinds = {name: classification(name, classes) for name in map(str, set(columns["class"]))}
     for values in zip(*columns.values(), strict=True):
         row = dict(zip(columns, values, strict=True))
         outline = polygons.pop(int(row["region_id"]))
-        yield _feature(row, outline, classes, fingerprint, provenance or {})
+        yield _feature(row, outline, kinds[str(row["class"])], fingerprint, provenance or {})
 
 
 @contextmanager
