@@ -7,10 +7,9 @@ import numpy as np
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.edits.entry import BoolArray, UInt8Array
 from napari_breastpath.edits.journal import Journal, Marker, waited_for
-from napari_breastpath.edits.pixels import band_of
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import Pyramid
-from napari_breastpath.results.masks import measured_mask, row_slices
+from napari_breastpath.results.masks import band_at, measured_mask, row_slices
 
 PIXELS_AT_ONCE = 1 << 24  # by single rows of blocks it takes twice the time
 
@@ -32,7 +31,7 @@ def rewrite_mask(result: Result, threshold: float) -> None:
         _mark(journal, threshold, is_whole=False)
         for rows in row_slices(result, PIXELS_AT_ONCE // len(result.classes)):
             with journal.alone():
-                mask = measured_mask(band_of(result, rows, slice(None)), result.classes, threshold)
+                mask = measured_mask(band_at(result, rows), result.classes, threshold)
                 _write_stale(result.map.label("mask"), rows, mask, result.map.chunk)
         _mark(journal, threshold, is_whole=True)
 

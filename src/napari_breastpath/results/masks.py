@@ -47,12 +47,18 @@ def row_slices(result: Result, pixels: int = 0) -> Iterator[slice]:
         yield slice(top, min(top + step, height))
 
 
+def band_at(result: Result, rows: slice) -> Band:
+    """Return some rows of the map and the edits; where nobody edited, no chunk is looked for."""
+    edits, everything = result.map.label("edits"), slice(None)
+    heat = result.map.probability.read(rows, everything)
+    if edits.levels[0].nchunks_initialized:
+        return Band(rows, heat, edits.read(rows, everything))
+    return Band(rows, heat, np.zeros(heat.shape[1:], np.uint8))
+
+
 def bands(result: Result) -> Iterator[Band]:
     """Yield the map and the edits by rows of blocks, so that memory does not grow with them."""
-    edits, everything = result.map.label("edits"), slice(None)
-    for rows in row_slices(result):
-        heat = result.map.probability.read(rows, everything)
-        yield Band(rows, heat, edits.read(rows, everything))
+    return (band_at(result, rows) for rows in row_slices(result))
 
 
 def model_mask(probability: UInt8Array, threshold: float, background: list[int]) -> UInt8Array:
