@@ -27,7 +27,7 @@ from by_turns import options, seconds
 from gigapixel import write_slide
 from numpy.typing import NDArray
 from openslide.deepzoom import DeepZoomGenerator
-from random_models import MEAN, STD, TARGET, TILE, winner_like_model
+from random_models import MEAN, STD, TARGET, THRESHOLD, TILE, winner_like_model
 
 from napari_breastpath import analyze, load_model, open_slide
 from napari_breastpath.models.networks import build_network
@@ -80,7 +80,7 @@ def one_round(path: Path, model: Path, out: Path) -> Round:
     """Return the seconds per tile of each way."""
     started = time.perf_counter()
     with open_slide(path) as slide:
-        result = analyze(slide, out, model=model, stain="vahadane")
+        result = analyze(slide, out, model=model, stain="vahadane", threshold=THRESHOLD)
     whole = time.perf_counter() - started
     tiles = result.record["tiles"]["done"]
     bare = bare_forward(model, result)
