@@ -20,7 +20,7 @@ from by_turns import options
 from gigapixel import write_slide
 from peers import Answer, Peer, compare, keep_to, peer, peer_parser, timed
 from PIL import Image
-from random_models import TARGET, TILE, winner_like_model
+from random_models import TARGET, THRESHOLD, TILE, winner_like_model
 
 from napari_breastpath import analyze, open_slide
 from napari_breastpath.preprocess import tissue_mask
@@ -107,6 +107,7 @@ def ours(work: Work, stain: str) -> Answer:
             model=work.model,
             stain=stain,
             tissue=work.mask,
+            threshold=THRESHOLD,
             device="cpu",
             batch_size=given.batch,
             threads=given.threads,
