@@ -7,7 +7,7 @@ OUT ?= demo
 # What the others share, and the program that writes their slides, are no benchmarks; those that
 # install other people's programs (minutes, gigabytes) run only when asked for: `make bench-peers`.
 PEERS = benchmarks/tiatoolbox_run.py benchmarks/wsinfer_run.py
-SHARED = $(addprefix benchmarks/,by_turns.py gigapixel.py peers.py random_models.py)
+SHARED = $(addprefix benchmarks/,bare.py by_turns.py gigapixel.py peers.py random_models.py)
 BENCHMARKS = $(filter-out $(SHARED) $(PEERS),$(wildcard benchmarks/*.py))
 
 .PHONY: demo view test check bench bench-peers install install-dev system screenshots sample clean
