@@ -156,8 +156,8 @@ def make_predictor(
 def _streams(threads: int) -> int:
     """Return the batches at once of ONNX Runtime: two, each with half of the threads.
 
-    5 % faster than one with all of them, which wait for each other after every operator, and never
-    idle while a result is blended (`benchmarks/engines.py`).
+    The threads of a batch wait for each other after every operator, and all of them while its
+    result is handed on; two batches fill each other's gaps.
     """
     return 2 if threads % 2 == 0 else 1
 

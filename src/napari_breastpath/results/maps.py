@@ -171,8 +171,8 @@ class Pyramid:
     def write_blocks(self, blocks: Iterable[Piece]) -> None:
         """Write blocks, each chunk of a coarser level once, however many of them it holds.
 
-        Writing a part of a chunk takes as long as writing all of it: eight neighbours written
-        together take a quarter of the time of one after the other (`benchmarks/whole_run.py`).
+        Writing a part of a chunk takes as long as writing all of it, and blocks done one after the
+        other are neighbours.
 
         Parameters
         ----------
