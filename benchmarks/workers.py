@@ -1,8 +1,10 @@
 """Two single-threaded Dask workers on eight slides against one, and the overhead per slide.
 
 Both clusters are local processes, started before the clock; the slides are the packaged sample.
-The overhead is what `run_on_cluster` with one worker takes beyond the same runs in this process. On
-a machine that others use too, read the processor time: two workers that get in each other's way
+Each worker keeps to a processor of its own, as a cluster's scheduler would give it: left alone, one
+worker reads and writes on the second, and two are 1.6 times as fast. The overhead is what
+`run_on_cluster` with one worker takes beyond the same runs in this process, on one processor too.
+On a machine that others use, read the processor time: two workers that get in each other's way
 (threads that spin, work done twice) need more of it than one.
 
     python benchmarks/workers.py [--slides 8] [--rounds 3]
@@ -11,6 +13,7 @@ a machine that others use too, read the processor time: two workers that get in 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import tempfile
@@ -69,12 +72,32 @@ def on_cluster(slides: list[Path], out: Path, workers: int) -> tuple[float, floa
     options = {"n_workers": workers, "threads_per_worker": 1, "dashboard_address": ":0"}
     with LocalCluster(**options) as cluster:
         address = cluster.scheduler_address
+        keep_apart(address)
         everyone = tasks(slides[:workers] * 2, out / "warm-up")
         done(list(run_on_cluster(everyone[:workers], scheduler=address)))
         before, started = processor_seconds(address), time.perf_counter()
         done(list(run_on_cluster(tasks(slides, out), scheduler=address)))
         wall = time.perf_counter() - started
         return wall, processor_seconds(address) - before
+
+
+def keep_apart(address: str) -> None:
+    """Keep each worker of a cluster to a processor of its own."""
+    with Client(address) as client:
+        workers = client.scheduler_info()["workers"]
+        for worker, processor in zip(workers, processors(), strict=False):
+            client.run(keep_to, processor, workers=[worker])
+
+
+def processors() -> list[int]:
+    """Return the processors that this process may use, none where the system does not tell."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+
+def keep_to(*processors: int) -> None:
+    """Keep this process's threads, and those that they start, to some processors."""
+    for thread in os.listdir("/proc/self/task") if processors else ():
+        os.sched_setaffinity(int(thread), processors)
 
 
 def processor_seconds(address: str) -> float:
@@ -84,11 +107,15 @@ def processor_seconds(address: str) -> float:
 
 
 def in_this_process(slides: list[Path], out: Path) -> float:
-    """Return the seconds of the slides one after the other, warm."""
+    """Return the seconds of the slides one after the other, warm, on one processor."""
+    everywhere = processors()
+    keep_to(*everywhere[:1])
     done([run_task(tasks(slides, out / "warm-up")[0])])
     started = time.perf_counter()
     done([run_task(task) for task in tasks(slides, out)])
-    return time.perf_counter() - started
+    seconds = time.perf_counter() - started
+    keep_to(*everywhere)
+    return seconds
 
 
 def done(answers: list[Done]) -> None:
