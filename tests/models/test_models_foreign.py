@@ -213,6 +213,7 @@ def test_a_described_program_runs_once_it_is_trusted(program: Path) -> None:
     wanted = make.Pixels()(torch.from_numpy(given).permute(0, 3, 1, 2) / 255).softmax(1)
     found = answers(bundle, given)
     np.testing.assert_allclose(found, wanted.detach().numpy(), atol=1e-5)
+    assert make_predictor(bundle, "cpu", threads=2).streams == 1, "it has all threads for itself"
     with pytest.raises(InferenceError, match="use --engine"):
         make_predictor(bundle, "cpu", engine="openvino")
 

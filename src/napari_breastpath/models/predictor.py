@@ -149,7 +149,8 @@ def make_predictor(
         name, forward = "torch", _torch_forward(bundle, place, threads)
     size = batch_size or _batch_size(bundle, place)
     classes = len(bundle.classes)
-    streams = _streams(threads) if name == "onnxruntime" else 1
+    # A foreign program has all threads for itself.
+    streams = _streams(threads) if name == "onnxruntime" and not bundle.runs_code else 1
     return Predictor(place, name, reason, size, threads, classes, forward, bundle.input, streams)
 
 
