@@ -25,14 +25,13 @@ from napari_breastpath.preprocess import (
     tissue_mask,
 )
 from napari_breastpath.results import Result
-from napari_breastpath.results.masks import row_slices
+from napari_breastpath.results.masks import PIXELS_AT_ONCE, row_slices
 from napari_breastpath.slides import Slide
 
 BoolArray = NDArray[np.bool_]
 TISSUE_MPP = 8.0
 MARGIN_UM = 50.0
 MAX_UPSAMPLING = 1.5
-PIXELS_AT_ONCE = 1 << 24
 
 
 def tissue_factor(map_mpp: float) -> int:

@@ -9,9 +9,7 @@ from napari_breastpath.edits.entry import BoolArray, UInt8Array
 from napari_breastpath.edits.journal import Journal, Marker, waited_for
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import Pyramid
-from napari_breastpath.results.masks import band_at, measured_mask, row_slices
-
-PIXELS_AT_ONCE = 1 << 24  # by single rows of blocks it takes twice the time
+from napari_breastpath.results.masks import PIXELS_AT_ONCE, band_at, measured_mask, row_slices
 
 
 def rewrite_mask(result: Result, threshold: float) -> None:

@@ -159,14 +159,8 @@ class Pyramid:
         Corners need not be whole at the coarser levels: what is missing is read first.
         """
         rows, columns = self.whole(row, row + values.shape[-2], column, column + values.shape[-1])
-        values = self._filled(rows, columns, row, column, values)
-        top, left = rows.start, columns.start
-        for level, array in enumerate(self.levels):
-            if level:
-                top, left, values = top // 2, left // 2, self.halve(values)
-            height, width = values.shape[-2:]
-            with undamaged(array.store_path):
-                array[..., top : top + height, left : left + width] = values
+        filled = self._filled(rows, columns, row, column, values)
+        self.write_blocks([Piece(rows.start, columns.start, filled)])
 
     def write_blocks(self, blocks: Iterable[Piece]) -> None:
         """Write blocks, each chunk of a coarser level once, however many of them it holds.
@@ -177,7 +171,7 @@ class Pyramid:
         Parameters
         ----------
         blocks : iterable of Piece
-            Chunks of level 0, cut at the raster's edge.
+            Chunks of level 0, cut at the raster's edge; or one window, whole at every level.
         """
         pieces = list(blocks)
         for level, array in enumerate(self.levels):

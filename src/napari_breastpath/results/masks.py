@@ -15,6 +15,8 @@ from napari_breastpath.results.folder import Result
 from napari_breastpath.results.maps import ERASED
 
 UInt8Array: TypeAlias = NDArray[np.uint8]
+# What to read and write together: by single rows of blocks a label takes twice the time.
+PIXELS_AT_ONCE = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
