@@ -56,7 +56,7 @@ class Request:
         gone on with keeps its own threads, however many workers share the processor now.
     order : str
         `rows`: from top to bottom; `coarse`: first a block of the map in every 4 × 4, so that who
-        looks on can judge all of the slide early. On a huge slide that needs 30 MiB more.
+        looks on can judge all of the slide early; of a huge slide more blocks are then in work.
     """
 
     analysis: str = "tumour"

@@ -214,16 +214,12 @@ def _prepared(job: Run, result: Result) -> Predictor:
     if result.record["prepared"]:
         return _predictor(job, result)
     with ThreadPoolExecutor(1, "beside") as beside:
-        predictor = beside.submit(_predictor, job, result)
-        _prepare(job, result, predictor.result, beside)
-    return predictor.result()
+        return _prepare(job, result, beside)
 
 
-def _prepare(
-    job: Run, result: Result, network: Callable[[], Predictor], beside: ThreadPoolExecutor
-) -> None:
-    """Find tissue and stain, and write them down with device and engine."""
-    started = time.perf_counter()
+def _prepare(job: Run, result: Result, beside: ThreadPoolExecutor) -> Predictor:
+    """Find tissue and stain, and write them down with device and engine of the network."""
+    started, network = time.perf_counter(), beside.submit(_predictor, job, result)
     job.progress(Progress("tissue", 0, 1))
     tissue = find_tissue(job.slide, job.request, job.tissue_lattice)
     stored = beside.submit(store_tissue, result, tissue, job.factor)
@@ -233,7 +229,7 @@ def _prepare(
     if not tissue.any():
         warnings.append("no tissue found")
     stored.result()
-    fitted, predictor = time.perf_counter(), network()
+    fitted, predictor = time.perf_counter(), network.result()
     settings = result.record["settings"] | {
         "stain_normalizer": stain,
         "device": predictor.device.name,
@@ -253,6 +249,7 @@ def _prepare(
             "stain": round(fitted - found, 3),
         },
     )
+    return predictor
 
 
 def _remaining(job: Run, result: Result) -> tuple[Plan, States, BoolArray]:
@@ -305,7 +302,7 @@ def _infer_and_measure(
     outcome = Outcome(states, settings["batch_size"])
     started = time.perf_counter()
     if plan.tiles:
-        give_back()  # what finding the tissue needed: 80 MiB of a large slide
+        give_back()  # what finding the tissue needed (`benchmarks/memory.py`)
         normalizer = make_normalizer(job.request, job.bundle, settings["stain_normalizer"])
         work = Job(
             job.slide,
