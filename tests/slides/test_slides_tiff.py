@@ -6,10 +6,12 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 from tests_slides_tools import noise, tiff
 
 from napari_breastpath.core.errors import SlideError
@@ -53,6 +55,40 @@ def test_jpeg_stays_within_the_codecs_loss(tmp_path: Path, quality: int, toleran
     how = {"compression": "jpeg", "compressionargs": {"level": quality}}
     got = open_slide(tiff(tmp_path / "jpeg.tif", smooth, **how), mpp=1).read(0, 0, 200, 150)
     assert np.abs(got.astype(int) - smooth).max() <= tolerance
+
+
+@pytest.mark.parametrize(
+    ("colours", "subsampling", "tile"),
+    [
+        ("rgb", "444", (64, 64)),
+        ("ycbcr", "444", (64, 64)),
+        ("ycbcr", "420", (64, 64)),
+        ("ycbcr", "422", (128, 64)),
+    ],
+)
+@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut at the edge"])
+def test_jpeg_tiles_have_the_bits_that_tifffile_gives(
+    tmp_path: Path, colours: str, subsampling: str, tile: tuple[int, int], cut: bool
+) -> None:
+    smooth = gaussian_filter(RGB, (9, 9, 0)).astype(np.uint8)
+    padded = smooth if cut else np.pad(smooth, ((0, 128), (0, 128), (0, 0)), mode="edge")
+    tiles = [
+        imagecodecs.jpeg_encode(
+            np.ascontiguousarray(padded[y : y + tile[0], x : x + tile[1]]),
+            subsampling=subsampling,
+            colorspace="rgb",
+            outcolorspace=colours,
+        )
+        for y in range(0, 150, tile[0])
+        for x in range(0, 200, tile[1])
+    ]
+    path = tmp_path / "jpeg.tif"
+    how = {"tile": tile, "photometric": colours, "compression": "jpeg", "metadata": None}
+    tifffile.imwrite(path, iter(tiles), shape=RGB.shape, dtype=RGB.dtype, **how)
+    with open_slide(path, mpp=1) as slide:
+        read = slide.read(0, 0, 200, 150)
+    assert np.array_equal(read, tifffile.imread(path))
+    assert np.abs(read.astype(int) - smooth).mean() < 5
 
 
 @pytest.mark.parametrize("one_piece", [False, True], ids=["tiled", "one strip"])

@@ -7,6 +7,8 @@ import threading
 from io import FileIO
 from pathlib import Path
 
+PREAD = getattr(os, "pread", None)  # Windows has none
+
 
 class PositionedFile:
     """A file without a current position, opened when first read.
@@ -23,7 +25,9 @@ class PositionedFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; EOFError where the file ends before."""
-        data = self._read(self._open(), offset, length)
+        file = self._file or self._open()
+        pread = self._seek_and_read if PREAD is None else PREAD
+        data = pread(file.fileno(), length, offset)
         if len(data) < length:
             raise EOFError(f"the file ends {length - len(data)} bytes too early")
         return data
@@ -41,9 +45,7 @@ class PositionedFile:
                 self._file = self._path.open("rb", buffering=0)
             return self._file
 
-    def _read(self, file: FileIO, offset: int, length: int) -> bytes:
-        if hasattr(os, "pread"):
-            return os.pread(file.fileno(), length, offset)
-        with self._lock:  # Windows has no pread
-            file.seek(offset)
-            return file.read(length) or b""
+    def _seek_and_read(self, descriptor: int, length: int, offset: int) -> bytes:
+        with self._lock:
+            os.lseek(descriptor, offset, os.SEEK_SET)
+            return os.read(descriptor, length)

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -22,8 +22,16 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import SlideError
 from napari_breastpath.core.geometry import Level
-from napari_breastpath.slides.backend import INCOMPLETE, Backend, Header, Pixels, reading
+from napari_breastpath.slides.backend import (
+    INCOMPLETE,
+    Backend,
+    Header,
+    Pixels,
+    reading,
+    unreadable,
+)
 from napari_breastpath.slides.flat import MAX_FLAT_PX, FlatBackend
+from napari_breastpath.slides.jpeg_tiles import Decode, faster
 from napari_breastpath.slides.pixels import as_pixels, as_rgb, channels_of
 from napari_breastpath.slides.positioned import PositionedFile
 from napari_breastpath.slides.tiff_colours import believe_samples
@@ -168,11 +176,29 @@ def _load_whole(path: Path, level: TiffLevel) -> Pixels:
 class Plane:
     """Where the encoded chunks of one colour (or of all three together) lie in the file."""
 
-    decode: Callable[..., tuple[NDArray[Any] | None, Any, Any]]
-    arguments: Mapping[str, bytes | None]
+    decode: Decode
     first: int
     offsets: array[int]
     byte_counts: array[int]
+
+    @classmethod
+    def of(cls, page: Page, first: int) -> Plane:
+        """Return where a page keeps its chunks, the first of them at that index."""
+        decode = partial(by_tifffile, page.decode, page.jpegtables, page.jpegheader)
+        offsets, byte_counts = array("Q", page.dataoffsets), array("Q", page.databytecounts)
+        return cls(faster(page, decode), first, offsets, byte_counts)
+
+
+def by_tifffile(
+    decode: Callable[..., tuple[NDArray[Any] | None, Any, Any]],
+    tables: bytes | None,
+    header: bytes | None,
+    data: bytes,
+    index: int,
+) -> NDArray[Any] | None:
+    """Return the (h, w, samples) of one encoded chunk as tifffile decodes it."""
+    samples, _, _ = decode(data, index, jpegtables=tables, jpegheader=header)
+    return None if samples is None else samples[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,13 +231,7 @@ class TiffLevel:
         separate = page.planarconfig == 2 and page.samplesperpixel > 1
         per_page = page.samplesperpixel if separate else 1
         planes = tuple(
-            Plane(
-                each.decode,
-                {"jpegtables": each.jpegtables, "jpegheader": each.jpegheader},
-                sample * grid[0] * grid[1],
-                array("Q", each.dataoffsets),
-                array("Q", each.databytecounts),
-            )
+            Plane.of(each, sample * grid[0] * grid[1])
             for each in pages
             for sample in range(per_page)
         )
@@ -230,11 +250,13 @@ class TiffLevel:
 def decode_chunk(file: PositionedFile, level: TiffLevel, row: int, column: int) -> Pixels | None:
     """Return one chunk cut at the level's edge, None where the file has no data for it."""
     index = row * level.grid[1] + column
-    planes = [decode_plane(file, level, plane, plane.first + index) for plane in level.planes]
-    present = [plane for plane in planes if plane is not None]
-    if len(present) < len(planes):
+    planes = level.planes
+    if len(planes) == 1:
+        samples = decode_plane(file, level, planes[0], index)
+    else:
+        samples = decode_planes(file, level, index)
+    if samples is None:
         return None
-    samples = present[0] if len(present) == 1 else np.concatenate(present, axis=2)
     height = min(level.chunk[0], level.height - row * level.chunk[0])
     width = min(level.chunk[1], level.width - column * level.chunk[1])
     if samples.shape[0] < height or samples.shape[1] < width:
@@ -246,19 +268,27 @@ def decode_chunk(file: PositionedFile, level: TiffLevel, row: int, column: int) 
     )
 
 
+def decode_planes(file: PositionedFile, level: TiffLevel, index: int) -> NDArray[Any] | None:
+    """Return the (h, w, samples) of a chunk stored colour by colour, None where one is missing."""
+    planes = [decode_plane(file, level, plane, index) for plane in level.planes]
+    present = [plane for plane in planes if plane is not None]
+    return np.concatenate(present, axis=2) if len(present) == len(planes) else None
+
+
 def decode_plane(
     file: PositionedFile, level: TiffLevel, plane: Plane, index: int
 ) -> NDArray[Any] | None:
     """Return the (h, w, samples) of one encoded chunk, None where it was never written."""
+    index += plane.first
     if index >= len(plane.byte_counts):
         raise ValueError(f"chunk {index} is not listed in the file")
-    if not plane.byte_counts[index]:
+    byte_count = plane.byte_counts[index]
+    if not byte_count:
         return None
-    data = file.read(plane.offsets[index], plane.byte_counts[index])
+    data = file.read(plane.offsets[index], byte_count)
     if level.is_jpeg and data.endswith(HOLE):
         raise ValueError(f"the JPEG of chunk {index} ends in zeros")
-    samples, _, _ = plane.decode(data, index, **plane.arguments)
-    return None if samples is None else samples[0]
+    return plane.decode(data, index)
 
 
 class TiffBackend(Backend):
@@ -288,8 +318,11 @@ class TiffBackend(Backend):
 
     def decode(self, level: int, row: int, column: int) -> Pixels | None:
         """Return one chunk, None where a sparse file has none."""
-        with reading(self._path, f"tile ({row}, {column}) of level {level} cannot be decoded"):
+        try:
             return decode_chunk(self._file, self._levels[level], row, column)
+        except Exception as error:
+            doing = f"tile ({row}, {column}) of level {level} cannot be decoded"
+            raise unreadable(self._path, doing, error) from error
 
     def close(self) -> None:
         """Close the file."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-import numpy as np
-
 from napari_breastpath.slides.backend import Backend, Pixels, dtype_of
 from napari_breastpath.slides.cache import ChunkCache
+from napari_breastpath.slides.memory import Empty
 from napari_breastpath.slides.pixels import WHITE
 
 Span = tuple[int, int]
@@ -20,14 +19,14 @@ def background(channels: int) -> int:
 
 
 def read_window(
-    backend: Backend, cache: ChunkCache, level: int, rows: Span, columns: Span
+    backend: Backend, cache: ChunkCache, level: int, rows: Span, columns: Span, empty: Empty
 ) -> Pixels:
     """Return level pixels [rows) × [columns), which may lie outside the level.
 
     Returns
     -------
     ndarray
-        (h, w, channels); possibly a read-only view of one cached chunk.
+        (h, w, channels) made by `empty`, or a read-only view of one cached chunk.
     """
     shape, chunk = backend.levels[level], backend.chunks[level]
     inside_y, inside_x = _clip(rows, shape.height), _clip(columns, shape.width)
@@ -37,16 +36,15 @@ def read_window(
             top, left = single[0] * chunk[0], single[1] * chunk[1]
             return found[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
     size = (rows[1] - rows[0], columns[1] - columns[0], backend.channels)
-    out: Pixels = np.empty(size, dtype_of(backend.channels))
+    out: Pixels = empty(size, dtype_of(backend.channels))
     beyond = background(backend.channels)
     if (inside_y, inside_x) != (rows, columns):
         out[:] = beyond
-    for row, piece_y in _pieces(inside_y, chunk[0]):
-        for column, piece_x in _pieces(inside_x, chunk[1]):
+    along = list(_pieces(inside_x, chunk[1], columns[0]))
+    for row, to_y, from_y in _pieces(inside_y, chunk[0], rows[0]):
+        for column, to_x, from_x in along:
             found = cache.get((level, row, column), partial(backend.decode, level, row, column))
-            target = _relative(piece_y, rows[0]), _relative(piece_x, columns[0])
-            source = _relative(piece_y, row * chunk[0]), _relative(piece_x, column * chunk[1])
-            out[target] = beyond if found is None else found[source]
+            out[to_y, to_x] = beyond if found is None else found[from_y, from_x]
     return out
 
 
@@ -65,13 +63,11 @@ def _single_chunk(
     return first if first == last else None
 
 
-def _pieces(span: Span, length: int) -> Iterator[tuple[int, Span]]:
-    """Yield (chunk index, the part of `span` that lies in it)."""
+def _pieces(span: Span, length: int, origin: int) -> Iterator[tuple[int, slice, slice]]:
+    """Yield the index of each chunk, where its part of `span` lies from `origin` on and in it."""
     if span[0] >= span[1]:
         return
     for index in range(span[0] // length, -(-span[1] // length)):
-        yield index, (max(span[0], index * length), min(span[1], (index + 1) * length))
-
-
-def _relative(span: Span, origin: int) -> slice:
-    return slice(span[0] - origin, span[1] - origin)
+        start, stop = max(span[0], index * length), min(span[1], (index + 1) * length)
+        first = index * length
+        yield index, slice(start - origin, stop - origin), slice(start - first, stop - first)

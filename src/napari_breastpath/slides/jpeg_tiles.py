@@ -1,0 +1,55 @@
+"""JPEG tiles of a TIFF, decoded straight into memory that was used before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from napari_breastpath.slides.memory import MEMORY
+from napari_breastpath.slides.tiff_pages import Page
+
+JPEG, RGB, YCBCR = 7, 2, 6
+Decode: TypeAlias = Callable[[bytes, int], "NDArray[Any] | None"]
+"""Gives (h, w, samples) of the bytes and the index of a tile or strip."""
+
+
+def is_plain(page: Page) -> bool:
+    """Tell whether a page's tiles are JPEGs of three colours, complete but for shared tables."""
+    return bool(
+        int(page.compression) == JPEG
+        and int(page.photometric) in (RGB, YCBCR)
+        and (page.bitspersample, page.samplesperpixel, page.planarconfig) == (8, 3, 1)
+        and page.is_tiled
+        and page.jpegheader is None
+    )
+
+
+def faster(page: Page, decode: Decode) -> Decode:
+    """Return what gives the bits that `decode` (tifffile's) gives, sooner where tiles are plain.
+
+    A tenth of the time of a region's reading (`benchmarks/read_regions.py`).
+    """
+    if not is_plain(page):
+        return decode
+    import imagecodecs
+    from tifffile.tifffile import jpeg_decode_colorspace
+
+    stored, shown = jpeg_decode_colorspace(
+        page.photometric, page.planarconfig, page.extrasamples, page.is_jfif
+    )
+    shape = page.tilelength, page.tilewidth, page.samplesperpixel
+    decode_into = partial(
+        imagecodecs.jpeg8_decode, tables=page.jpegtables, colorspace=stored, outcolorspace=shown
+    )
+
+    def decode_plain(data: bytes, index: int) -> NDArray[Any] | None:
+        try:
+            return decode_into(data, out=MEMORY.empty(shape))
+        except (ValueError, imagecodecs.Jpeg8Error):
+            # Cut at the level's edge, or of another kind, or damaged: tifffile knows, or says so.
+            return decode(data, index)
+
+    return decode_plain
