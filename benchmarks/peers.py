@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -140,13 +141,19 @@ def timed(run: Callable[[], Result]) -> Answer:
 
 
 def compare(name: str, rounds: Sequence[tuple[Answer, Answer]]) -> None:
-    """Print what each side took, and theirs ÷ ours a tile; the processor's seconds are what a
-    busy machine stretches less."""
+    """Print what each side took, and theirs ÷ ours a tile.
+
+    The processor's seconds are what a busy machine stretches less; those around the network are
+    what a program adds to it.
+    """
     for who, side in zip(("ours", name), zip(*rounds, strict=True), strict=True):
         parts = {key: statistics.median(one[key] for one in side) for key in side[0]}
         spelled = ", ".join(f"{key} {value:.4g}" for key, value in parts.items())
         print(f"   {who:12s} {spelled} (medians, s)")
-    for key in ("seconds", "processor"):
-        ratios = [b[key] / b["count"] / (a[key] / a["count"]) for a, b in rounds]
+    compared = {"seconds": itemgetter("seconds"), "processor": itemgetter("processor")}
+    if all("network" in one for pair in rounds for one in pair):
+        compared["seconds around the network"] = lambda one: one["seconds"] - one["network"]
+    for what, of in compared.items():
+        ratios = [of(b) / b["count"] / (of(a) / a["count"]) for a, b in rounds]
         each = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"   {key} a tile, {name} ÷ ours: {statistics.median(ratios):.2f} (rounds: {each})")
+        print(f"   {what} a tile, {name} ÷ ours: {statistics.median(ratios):.2f} (rounds: {each})")

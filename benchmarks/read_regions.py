@@ -1,8 +1,9 @@
 """Region reads at a model's µm/px: `Slide.read` against OpenSlide read_region + Pillow resize.
 
 Both read the same regions of the same synthetic slide (JPEG, tiled, pyramidal) with as many
-threads, alternately, each time from a freshly opened slide. Printed: seconds, their ratio, and the
-floor under ours: decoding each chunk below the regions once, and nothing else.
+threads, alternately, each time from a freshly opened slide. Printed: seconds, their ratio, what
+ours takes where memory is not used again, and the floor under it: decoding each chunk below the
+regions once, and nothing else.
 
 The slide is 50k px a side, as slides are: a small one has one region at 3.5 µm/px, and opening and
 the start of threads are then most of the time. The regions are a square in its middle. Where they
@@ -20,10 +21,11 @@ import itertools
 import math
 import statistics
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import gigapixel
 import imagecodecs
@@ -35,6 +37,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_breastpath.slides import open_slide
+from napari_breastpath.slides.memory import BYTE, MEMORY
 
 REGION_PX = 512
 PATTERN_PX = 2048
@@ -60,11 +63,12 @@ def main() -> None:
         for mpp in arguments.mpp:
             corners = list(grid(arguments, REGION_PX * mpp / arguments.slide_mpp))
             what = f"{len(corners)} regions of {REGION_PX} px at {mpp} µm/px"
-            compare(
-                what,
-                *readers(path, mpp, corners, arguments),
-                decoder(path, mpp, corners, arguments),
-            )
+            ours, theirs = readers(path, mpp, corners, arguments)
+            others = {
+                "in fresh memory": lambda ours=ours: in_fresh_memory(ours),
+                "decoding alone": decoder(path, mpp, corners, arguments),
+            }
+            compare(what, ours, theirs, others)
         compare("open + first thumbnail", lambda: open_ours(path), lambda: open_theirs(path))
 
 
@@ -185,6 +189,19 @@ def decoder(
     return decode
 
 
+def in_fresh_memory(read: Callable[[], object]) -> None:
+    """Read without `slides.memory`."""
+
+    def empty(shape: tuple[int, ...], dtype: np.dtype[Any] = BYTE) -> NDArray[Any]:
+        return np.empty(shape, dtype)
+
+    vars(MEMORY)["empty"] = empty
+    try:
+        read()
+    finally:
+        del vars(MEMORY)["empty"]
+
+
 def grid(arguments: argparse.Namespace, side: float) -> Iterator[Corner]:
     """Yield the top-left corners of regions of `side` px, a square in the middle of the slide."""
     step = side * (1 - arguments.overlap)
@@ -220,12 +237,12 @@ def compare(
     what: str,
     ours: Callable[[], object],
     theirs: Callable[[], object],
-    floor: Callable[[], object] | None = None,
-    rounds: int = 3,
+    others: Mapping[str, Callable[[], object]] | None = None,
+    rounds: int = 5,
 ) -> None:
     """Time them alternately after one warm-up and print the medians."""
-    functions = {"ours": ours, "theirs": theirs} | ({"floor": floor} if floor else {})
-    fast, slow, *least = by_turns(functions, rounds).values()
+    times = by_turns({"ours": ours, "theirs": theirs, **(others or {})}, rounds)
+    fast, slow = times.pop("ours"), times.pop("theirs")
     ratios = [theirs_s / ours_s for ours_s, theirs_s in zip(fast, slow, strict=True)]
     print(
         f"{what}: ours {statistics.median(fast):.3f} s, "
@@ -233,9 +250,9 @@ def compare(
         f"{statistics.median(ratios):.1f}x faster (rounds: "
         f"{', '.join(f'{ratio:.1f}x' for ratio in ratios)})"
     )
-    for alone in least:
-        share = statistics.median(d / all_s for d, all_s in zip(alone, fast, strict=True))
-        print(f"  decoding alone: {statistics.median(alone):.3f} s, {share:.2f} of ours")
+    for name, seconds in times.items():
+        share = statistics.median(s / all_s for s, all_s in zip(seconds, fast, strict=True))
+        print(f"  {name}: {statistics.median(seconds):.3f} s, {share:.2f} of ours")
 
 
 if __name__ == "__main__":

@@ -86,7 +86,14 @@ def vahadane(stain_matrix: list, max_concentration: list) -> Any:
     normalizer = VahadaneNormalizer()
     normalizer.stain_matrix_target = np.array(stain_matrix)
     normalizer.maxC_target = np.array([max_concentration])
-    return normalizer.transform
+
+    def normalized(patch: np.ndarray) -> np.ndarray:
+        try:
+            return normalizer.transform(patch)
+        except ValueError:  # it stops at a patch without tissue
+            return patch
+
+    return normalized
 
 
 def run(
