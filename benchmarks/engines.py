@@ -1,12 +1,13 @@
 """The bare forward pass: engines side by side, and how near they come to the machine's arithmetic.
 
-8 tiles of 256 px at once through an FPN with a ResNet-34 encoder, float32, by turns: OpenVINO, ONNX
-Runtime (half of them on each of its streams), PyTorch as it comes (eager) and channels-last. The
-limit is the FLOP/s of one large matrix product in the same turn, float32 too and with as many
-threads; FLOPs of the network are counted by PyTorch. On a machine that others use, `--threads 1
---processor-time` counts what they cannot stretch.
+8 tiles of 256 px at once through an FPN with a ResNet-34 encoder, float32, by turns: ncnn and ONNX
+Runtime (half of the tiles on each of their streams), OpenVINO, PyTorch as it comes (eager) and
+channels-last. The limit is the FLOP/s of one large matrix product in the same turn, float32 too
+and with as many threads; FLOPs of the network are counted by PyTorch (ncnn needs fewer). On a
+machine that others use, `--threads 1 --processor-time` counts what they cannot stretch.
 
     python benchmarks/engines.py [--rounds 5] [--threads 2] [--processor-time]
+    python benchmarks/engines.py --model tumour-demo
 """
 
 from __future__ import annotations
@@ -21,12 +22,13 @@ from pathlib import Path
 import torch
 from bare import forward_passes
 from by_turns import by_turns, options
-from random_models import TILE, winner_like_model
+from random_models import winner_like_model
 from torch.utils.flop_counter import FlopCounterMode
 
 from napari_breastpath import load_model
 from napari_breastpath.models.graph import tile_network
 from napari_breastpath.models.predictor import make_predictor
+from napari_breastpath.models.runtime import ENGINES
 
 BATCH, SIDE = 8, 3072
 EAGER, CHANNELS_LAST = "torch eager", "torch channels-last"
@@ -37,12 +39,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    parser.add_argument("--model", help="name or folder of another model")
     parser.add_argument("--processor-time", action="store_true", help="instead of wall time")
     arguments = options(parser, rounds=2)
     clock = time.process_time if arguments.processor_time else time.perf_counter
     torch.set_num_threads(arguments.threads)
     with tempfile.TemporaryDirectory() as folder:
-        model = winner_like_model(Path(folder) / "model", 1.0)
+        model = arguments.model or winner_like_model(Path(folder) / "model", 1.0)
         passes = every_engine(model, arguments.threads)
         flops = count_flops(model)
         passes["matrix product"] = matrix_product()
@@ -50,10 +53,11 @@ def main() -> None:
     report(seconds, flops)
 
 
-def every_engine(model: Path, threads: int) -> dict[str, Callable[[], object]]:
+def every_engine(model: Path | str, threads: int) -> dict[str, Callable[[], object]]:
     """Return one function an engine, each the forward passes of the same tiles."""
-    bundle, batch = load_model(model), tiles()
-    engines = {"openvino": "openvino", "onnxruntime": "onnxruntime", CHANNELS_LAST: "torch"}
+    bundle = load_model(model)
+    batch = tiles(bundle.input_size)
+    engines = {name: name for name in ENGINES if name != "torch"} | {CHANNELS_LAST: "torch"}
     eager = tile_network(bundle)
 
     @torch.inference_mode()
@@ -69,15 +73,16 @@ def every_engine(model: Path, threads: int) -> dict[str, Callable[[], object]]:
     }
 
 
-def tiles() -> torch.Tensor:
+def tiles(side: int) -> torch.Tensor:
     """Return a batch of noise, uint8 (N, h, w, 3)."""
-    return torch.randint(0, 256, (BATCH, TILE, TILE, 3), dtype=torch.uint8)
+    return torch.randint(0, 256, (BATCH, side, side, 3), dtype=torch.uint8)
 
 
-def count_flops(model: Path) -> int:
+def count_flops(model: Path | str) -> int:
     """Return the floating-point operations of one forward pass of the batch."""
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        tile_network(load_model(model))(tiles())
+        bundle = load_model(model)
+        tile_network(bundle)(tiles(bundle.input_size))
     return int(counter.get_total_flops())
 
 

@@ -22,7 +22,7 @@ CHOICES = {
     "stain": ("vahadane", "macenko", "staintools", "none"),
     "specimen": ("node", "primary", "unspecified"),
     "device": ("auto", "cpu", "cuda", "mps"),
-    "engine": ("auto", "torch", "onnxruntime", "openvino"),
+    "engine": ("auto", "torch", "ncnn", "onnxruntime", "openvino"),
     "order": ("coarse", "rows"),
 }
 TISSUE_METHODS = ("otsu", "yen", "none")

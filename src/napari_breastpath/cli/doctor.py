@@ -12,6 +12,8 @@ from napari_breastpath.results.provenance import PACKAGES, version
 # Pairs the tests run against; others may work.
 TESTED = {"tifffile": ("2026.3.3", "2027"), "zarr": ("3.1.6", "4")}
 OPTIONAL = {
+    "ncnn": "cpu",
+    "pnnx": "cpu",
     "openvino": "cpu",
     "onnxruntime": "cpu",
     "distributed": "cluster",

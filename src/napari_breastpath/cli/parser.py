@@ -94,7 +94,7 @@ def _analysis_options(parser: argparse.ArgumentParser) -> None:
     add("--analysis", choices=ANALYSES, default="tumour")
     add("--model", help="name or folder of a model bundle")
     add("--device", choices=("auto", "cpu", "cuda", "mps"), default="auto")
-    add("--engine", choices=("auto", "torch", "onnxruntime", "openvino"), default="auto")
+    add("--engine", choices=("auto", "torch", "ncnn", "onnxruntime", "openvino"), default="auto")
     stains = ("vahadane", "macenko", "staintools", "none")
     add("--stain", choices=stains, default="vahadane", help="stain normalisation")
     add("--tissue", default="otsu", metavar="otsu|yen|none|FILE", help="where tissue is")

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 ONNX_OPSET = 17
+ONNX = f"opset{ONNX_OPSET}.onnx"
 
 
 def tile_network(bundle: ModelBundle) -> torch.nn.Module:
@@ -42,8 +44,12 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
             self.register_buffer("shift", (-mean / std).view(1, 3, 1, 1))
 
         def forward(self, tiles: torch.Tensor) -> torch.Tensor:
-            pixels = tiles.permute(0, 3, 1, 2).float() * self.scale + self.shift
-            values = probabilities(self.network(pixels).float(), bundle)
+            return self.answer(tiles.permute(0, 3, 1, 2).float())
+
+        def answer(self, pixels: torch.Tensor) -> torch.Tensor:
+            """Return what `forward` does of float32 (N, 3, h, w), 0 to 255."""
+            values = self.network(pixels * self.scale + self.shift).float()
+            values = probabilities(values, bundle)
             if bundle.task == "classification":
                 return values.flatten(1)
             values = without_margin(values, bundle.margin, bundle.tile_size)
@@ -71,29 +77,33 @@ def without_margin(values: torch.Tensor, margin: int, tile: int) -> torch.Tensor
 
 def onnx_graph(bundle: ModelBundle) -> bytes:
     """Return `tile_network` as ONNX (input `tiles`, any batch size), kept in the user's cache."""
-    cached = _cache_path(bundle)
+    return cached(bundle, ONNX, lambda: _export(bundle))
+
+
+def cached(bundle: ModelBundle, kind: str, make: Callable[[], bytes]) -> bytes:
+    """Return a form of a bundle's network from the user's cache, where `make` puts it at first."""
+    path = _cache_path(bundle, kind)
     try:
-        return cached.read_bytes()
+        return path.read_bytes()
     except OSError:
-        graph = _export(bundle)
-    _keep(cached, graph)
+        graph = make()
+    _keep(path, graph)
     return graph
 
 
-def forget_graph(bundle: ModelBundle) -> None:
-    """Remove the kept ONNX graph, so that the next run makes it anew."""
+def forget_graph(bundle: ModelBundle, kind: str = ONNX) -> None:
+    """Remove a kept form of the network, so that the next run makes it anew."""
     with contextlib.suppress(OSError):
-        _cache_path(bundle).unlink()
+        _cache_path(bundle, kind).unlink()
 
 
-def _cache_path(bundle: ModelBundle) -> Path:
+def _cache_path(bundle: ModelBundle, kind: str) -> Path:
     import torch
 
     numbers = (*bundle.normalization.mean, *bundle.normalization.std, bundle.temperature)
     sizes = (bundle.tile_size, bundle.margin, bundle.output_stride)
     transform = "-".join(f"{n:g}" for n in (*sizes, *numbers))
-    name = f"{bundle.sha256}-{transform}-opset{ONNX_OPSET}-torch{torch.__version__}.onnx"
-    return cache_folder() / name
+    return cache_folder() / f"{bundle.sha256}-{transform}-torch{torch.__version__}-{kind}"
 
 
 def _export(bundle: ModelBundle) -> bytes:

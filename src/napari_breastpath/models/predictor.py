@@ -14,7 +14,14 @@ from napari_breastpath.core.errors import InferenceError
 from napari_breastpath.models.bundle import ModelBundle
 from napari_breastpath.models.graph import forget_graph, onnx_graph, tile_network
 from napari_breastpath.models.inputs import RGB_INPUT, batch_input
-from napari_breastpath.models.runtime import Device, OutOfMemory, choose_device, choose_engine
+from napari_breastpath.models.ncnn_graph import ncnn_answer, ncnn_graph, suits_ncnn
+from napari_breastpath.models.runtime import (
+    Device,
+    OutOfMemory,
+    choose_device,
+    choose_engine,
+    installed_from,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -25,6 +32,7 @@ Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
 # the last one, and the less memory two at once take.
 CPU_BATCH, GPU_BATCH = 2, 32
 LARGE_TILE = 512
+STREAMING = ("ncnn", "onnxruntime")
 # How PyTorch on the CPU, ONNX Runtime and OpenVINO say it.
 NO_MEMORY_WORDS = ("can't allocate memory", "failed to allocate memory", "bad_alloc")
 
@@ -119,7 +127,7 @@ def make_predictor(
     device : Device or str
         `auto`, `cpu`, `cuda`, `cuda:1` or `mps`.
     engine : str
-        `auto`, `torch`, `onnxruntime` or `openvino`.
+        `auto`, `torch`, `ncnn`, `onnxruntime` or `openvino`.
     batch_size : int, optional
         Tiles per call; by default 4 on the CPU and 32 on a GPU.
     threads : int, optional
@@ -137,25 +145,37 @@ def make_predictor(
     place = device if isinstance(device, Device) else choose_device(_device_for(bundle, device))
     name, reason = _engine_for(bundle, engine, place)
     threads = threads or torch.get_num_threads()
-    try:
-        make = _torch_forward if bundle.runs_code else _FORWARDS[name]
-        forward = make(bundle, place, threads)
-    except (ImportError, RuntimeError) as error:
-        forget_graph(bundle)
-        if engine != "auto" or name == "torch":
-            cause = f"refuses {bundle.name} ({error})"
-            raise InferenceError(f"engine {name}", cause, "try --engine torch") from error
-        reason = f"{name} refuses this network ({type(error).__name__})"
-        name, forward = "torch", _torch_forward(bundle, place, threads)
+    name, reason, forward = _started(bundle, place, threads, engine, name, reason)
     size = batch_size or _batch_size(bundle, place)
     classes = len(bundle.classes)
     # A foreign program has all threads for itself.
-    streams = _streams(threads) if name == "onnxruntime" and not bundle.runs_code else 1
+    streams = _streams(threads) if name in STREAMING and not bundle.runs_code else 1
     return Predictor(place, name, reason, size, threads, classes, forward, bundle.input, streams)
 
 
+def _started(
+    bundle: ModelBundle, place: Device, threads: int, wanted: str, name: str, reason: str
+) -> tuple[str, str, Forward]:
+    """Return (engine, reason, network): the first that takes it, where none is wanted."""
+    names = (name,) if wanted != "auto" or bundle.runs_code else installed_from(name)
+    refusals = list[str]()
+    for engine in names:
+        make = _torch_forward if bundle.runs_code else _FORWARDS[engine]
+        try:
+            forward = make(bundle, place, threads)
+        except (ImportError, RuntimeError) as error:
+            forget_graph(bundle)
+            if engine == names[-1]:
+                cause = f"refuses {bundle.name} ({error})"
+                raise InferenceError(f"engine {engine}", cause, "try --engine torch") from error
+            refusals.append(f"{engine} refuses this network ({type(error).__name__})")
+            continue
+        return engine, "; ".join([*refusals] or [reason]), forward
+    raise AssertionError("there is always one engine")
+
+
 def _streams(threads: int) -> int:
-    """Return the batches at once of ONNX Runtime: two, each with half of the threads.
+    """Return the batches at once of ncnn and ONNX Runtime: two, each with half of the threads.
 
     The threads of a batch wait for each other after every operator, and all of them while its
     result is handed on; two batches fill each other's gaps.
@@ -177,7 +197,10 @@ def _engine_for(bundle: ModelBundle, wanted: str, device: Device) -> tuple[str, 
         Another one is wanted, or it is not for this device.
     """
     if not bundle.runs_code:
-        return choose_engine(wanted, device)
+        name, reason = choose_engine(wanted, device)
+        if wanted == "auto" and name == "ncnn" and not suits_ncnn(bundle):
+            return installed_from(name)[1], "the fastest on a CPU for this kind of network"
+        return name, reason
     own = "onnxruntime" if bundle.format == "onnx" else "torch"
     if wanted not in ("auto", own):
         cause = f"cannot run {bundle.name}, which is {bundle.format}"
@@ -228,6 +251,15 @@ def _onnxruntime_forward(bundle: ModelBundle, device: Device, threads: int) -> F
     return forward
 
 
+def _ncnn_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
+    answer = ncnn_answer(ncnn_graph(bundle), bundle, threads // _streams(threads))
+
+    def forward(batch: torch.Tensor) -> FloatArray:
+        return np.stack([answer(tile) for tile in batch.cpu().numpy()])
+
+    return forward
+
+
 @contextmanager
 def _plain_errors() -> Iterator[None]:
     """Turn ONNX Runtime's errors, which share no base but Exception, into RuntimeError."""
@@ -263,6 +295,7 @@ def _openvino_forward(bundle: ModelBundle, device: Device, threads: int) -> Forw
 
 _FORWARDS: dict[str, Callable[[ModelBundle, Device, int], Forward]] = {
     "torch": _torch_forward,
+    "ncnn": _ncnn_forward,
     "onnxruntime": _onnxruntime_forward,
     "openvino": _openvino_forward,
 }

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from napari_breastpath.core.errors import InferenceError
 
-# By their speed on the CPU. Two cores, batches of 8 tiles of 256 px, interleaved: 12.8, 15.1 and
-# 29.3 ms a tile with tumour-demo; 67, 67 and 84 ms with an FPN-ResNet34.
+# By their speed on the CPU (`benchmarks/engines.py`). ncnn is that only for networks whose work is
+# in dense 3 × 3 convolutions, such as a ResNet's: `ncnn_graph.suits_ncnn`.
 # 8-bit integers are not offered: on a CPU without VNNI OpenVINO took 23 ms of processor with them
 # where float32 took 33, but 0.46 % of tumour-demo's masks changed (Dice, one slide), and they need
 # tiles to calibrate them that bundles do not hold (`benchmarks/int8.py`).
-ENGINES = ("onnxruntime", "openvino", "torch")
+ENGINES = ("ncnn", "onnxruntime", "openvino", "torch")
 INSTALL = 'pip install "napari-breastpath[cpu]"'
 
 
@@ -91,7 +91,7 @@ def choose_engine(wanted: str, device: Device) -> tuple[str, str]:
     if wanted != "torch" and device.kind != "cpu":
         cause = f"runs on the CPU here, not on {device.name}"
         raise InferenceError(f"engine {wanted}", cause, "choose --device cpu or --engine torch")
-    if not _installed(wanted):
+    if not is_installed(wanted):
         raise InferenceError(f"engine {wanted}", "is not installed", INSTALL)
     return wanted, "as asked"
 
@@ -101,12 +101,20 @@ def _best_engine(device: Device) -> tuple[str, str]:
         return "torch", f"PyTorch drives {device.name}"
     missing: list[str] = []
     for name in ENGINES:
-        if _installed(name):
+        if is_installed(name):
             others = f"; {' and '.join(missing)} not installed" if missing else ""
             return name, f"the fastest on a CPU that is installed{others}"
         missing.append(name)
     raise InferenceError("engines", "none is installed", INSTALL)
 
 
-def _installed(engine: str) -> bool:
-    return importlib.util.find_spec(engine) is not None
+def installed_from(engine: str) -> tuple[str, ...]:
+    """Return an engine, and those of `ENGINES` after it that are installed."""
+    after = ENGINES[ENGINES.index(engine) + 1 :]
+    return engine, *(name for name in after if is_installed(name))
+
+
+def is_installed(engine: str) -> bool:
+    """Tell whether an engine's packages are here."""
+    needed = ("ncnn", "pnnx") if engine == "ncnn" else (engine,)
+    return all(importlib.util.find_spec(name) is not None for name in needed)

@@ -25,6 +25,8 @@ PACKAGES = (
     "spams-bin",
     "openslide-python",
     "openslide-bin",
+    "ncnn",
+    "pnnx",
     "openvino",
     "onnxruntime",
 )
