@@ -72,7 +72,7 @@ def test_depthwise_convolutions_go_elsewhere(small_bundle: ModelBundle) -> None:
     ("part", "value", "cause"),
     [
         ("napari_breastpath.models.ncnn_graph.MOST_DIFFERENT", -1.0, "differs from PyTorch"),
-        ("pnnx.EXEC_PATH", "no-such-program", "pnnx cannot convert it"),
+        ("pnnx.EXEC_PATH", "false", "pnnx cannot convert it"),
     ],
 )
 def test_what_it_cannot_do_is_remembered(
@@ -87,8 +87,20 @@ def test_what_it_cannot_do_is_remembered(
         predictor = make_predictor(dense_bundle, CPU, threads=1)
         assert predictor.engine != "ncnn"
         assert "ncnn refuses this network" in predictor.engine_reason
+    before = {file: file.stat().st_mtime_ns for file in cache_folder().iterdir()}
+    assert make_predictor(dense_bundle, CPU, threads=1).engine == predictor.engine
     with pytest.raises(InferenceError, match=cause):  # not tried again
         make_predictor(dense_bundle, CPU, "ncnn", threads=1)
+    assert {file: file.stat().st_mtime_ns for file in cache_folder().iterdir()} == before
+
+
+def test_a_machine_without_the_converter_is_no_verdict(
+    dense_bundle: ModelBundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr("pnnx.EXEC_PATH", "no-such-program")
+        assert make_predictor(dense_bundle, CPU, threads=1).engine != "ncnn"
+    assert make_predictor(dense_bundle, CPU, threads=1).engine == "ncnn"
 
 
 def test_a_damaged_graph_is_made_anew(dense_bundle: ModelBundle) -> None:

@@ -91,6 +91,7 @@ def ncnn_answer(graph: Graph, bundle: ModelBundle, threads: int) -> Answer:
     if net.load_param_mem(param):
         raise Refused("ncnn knows not all layers that pnnx made of it")
     net.load_model_mem(weights)
+    held = net, weights  # which ncnn does not copy
     wanted = bundle.input_size, bundle.input_size, 3
     side = bundle.tile_size // bundle.output_stride
     shape = (len(bundle.classes), *(() if bundle.task == "classification" else (side, side)))
@@ -99,14 +100,13 @@ def ncnn_answer(graph: Graph, bundle: ModelBundle, threads: int) -> Answer:
         if tile.shape != wanted:
             raise RuntimeError(f"made for tiles of {wanted[0]} × {wanted[1]} px, not {tile.shape}")
         pixels = np.ascontiguousarray(tile.transpose(2, 0, 1), dtype=np.float32)
-        extractor = net.create_extractor()
+        extractor = held[0].create_extractor()
         extractor.input("in0", ncnn.Mat(pixels))
         status, values = extractor.extract("out0")
         if status:
             raise MemoryError(f"ncnn ended with {status}")
         return np.array(values, np.float32).reshape(shape)
 
-    answer.net = net  # type: ignore[attr-defined]
     return answer
 
 
@@ -172,5 +172,7 @@ def _converted(network: Any, side: int) -> Graph:
         try:
             subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
             return (folder / "ncnnparam").read_text(), (folder / "ncnnbin").read_bytes()
-        except (OSError, subprocess.SubprocessError) as error:
+        except subprocess.SubprocessError as error:
             raise Refused(f"pnnx cannot convert it: {error}") from error
+        except OSError as error:  # of the machine, not of the network: not to be remembered
+            raise RuntimeError(f"pnnx cannot be run: {error}") from error

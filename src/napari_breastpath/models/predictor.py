@@ -33,6 +33,7 @@ Forward: TypeAlias = Callable[["torch.Tensor"], FloatArray]
 CPU_BATCH, GPU_BATCH = 2, 32
 LARGE_TILE = 512
 STREAMING = ("ncnn", "onnxruntime")
+USING_ONNX = ("onnxruntime", "openvino")
 # How PyTorch on the CPU, ONNX Runtime and OpenVINO say it.
 NO_MEMORY_WORDS = ("can't allocate memory", "failed to allocate memory", "bad_alloc")
 
@@ -129,7 +130,7 @@ def make_predictor(
     engine : str
         `auto`, `torch`, `ncnn`, `onnxruntime` or `openvino`.
     batch_size : int, optional
-        Tiles per call; by default 4 on the CPU and 32 on a GPU.
+        Tiles per call; by default 2 on the CPU and 32 on a GPU.
     threads : int, optional
         CPU threads; by default what PyTorch uses, the machine's physical cores.
 
@@ -164,13 +165,14 @@ def _started(
         try:
             forward = make(bundle, place, threads)
         except (ImportError, RuntimeError) as error:
-            forget_graph(bundle)
+            if engine in USING_ONNX:
+                forget_graph(bundle)
             if engine == names[-1]:
                 cause = f"refuses {bundle.name} ({error})"
                 raise InferenceError(f"engine {engine}", cause, "try --engine torch") from error
             refusals.append(f"{engine} refuses this network ({type(error).__name__})")
             continue
-        return engine, "; ".join([*refusals] or [reason]), forward
+        return engine, "; ".join(refusals) or reason, forward
     raise AssertionError("there is always one engine")
 
 
