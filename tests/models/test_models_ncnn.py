@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,12 +33,16 @@ RESNET = Architecture(
 )
 
 
-@pytest.fixture
-def dense_bundle(tmp_path: Path, bundle_of: Callable[..., ModelBundle]) -> ModelBundle:
-    """A network without depthwise convolutions, and a cache of its own."""
-    bundle = dataclasses.replace(bundle_of(tmp_path / "dense", 1), architecture=RESNET)
+@pytest.fixture(params=[1])
+def dense_bundle(
+    request: pytest.FixtureRequest, tmp_path: Path, bundle_of: Callable[..., ModelBundle]
+) -> ModelBundle:
+    """A network without depthwise convolutions, of one class."""
+    classes = request.param
+    bundle = bundle_of(tmp_path / "dense", classes)
+    bundle = dataclasses.replace(bundle, architecture=RESNET, temperature=0.1)
     torch.manual_seed(0)
-    return load_model(save_model(bundle, empty_network(RESNET, 1, bundle.folder)).folder)
+    return load_model(save_model(bundle, empty_network(RESNET, classes, bundle.folder)).folder)
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +54,7 @@ def kept() -> list[Path]:
     return sorted(cache_folder().glob("*ncnn*"))
 
 
+@pytest.mark.parametrize("dense_bundle", [1, 3], indirect=True)
 def test_it_is_chosen_for_dense_convolutions_and_agrees(dense_bundle: ModelBundle) -> None:
     predictor = make_predictor(dense_bundle, CPU, threads=2)
     assert (predictor.engine, predictor.streams) == ("ncnn", 2)
@@ -64,7 +70,6 @@ def test_it_is_chosen_for_dense_convolutions_and_agrees(dense_bundle: ModelBundl
 def test_depthwise_convolutions_go_elsewhere(small_bundle: ModelBundle) -> None:
     predictor = make_predictor(small_bundle, CPU, threads=1)
     assert predictor.engine != "ncnn"
-    assert "this kind of network" in predictor.engine_reason
     assert not kept()
 
 
@@ -72,7 +77,7 @@ def test_depthwise_convolutions_go_elsewhere(small_bundle: ModelBundle) -> None:
     ("part", "value", "cause"),
     [
         ("napari_breastpath.models.ncnn_graph.MOST_DIFFERENT", -1.0, "differs from PyTorch"),
-        ("pnnx.EXEC_PATH", "false", "pnnx cannot convert it"),
+        ("pnnx.EXEC_PATH", sys.executable, "pnnx cannot convert it"),
     ],
 )
 def test_what_it_cannot_do_is_remembered(
@@ -106,10 +111,10 @@ def test_a_machine_without_the_converter_is_no_verdict(
 def test_a_damaged_graph_is_made_anew(dense_bundle: ModelBundle) -> None:
     make_predictor(dense_bundle, CPU, "ncnn", threads=1)
     (graph,) = kept()
-    graph.write_bytes(graph.read_bytes()[:1000])
-    with pytest.raises(InferenceError, match="damaged"):
-        make_predictor(dense_bundle, CPU, "ncnn", threads=1)
+    whole = graph.read_bytes()
+    graph.write_bytes(whole[:1000])
     assert make_predictor(dense_bundle, CPU, "ncnn", threads=1).predict(TILES).size
+    assert len(graph.read_bytes()) == len(whole)
 
 
 def test_tiles_of_another_size_are_refused(dense_bundle: ModelBundle) -> None:

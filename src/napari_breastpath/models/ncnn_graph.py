@@ -7,13 +7,13 @@ networks", CVPR 2016), in float32.
 
 from __future__ import annotations
 
-import functools
 import io
 import subprocess
 import tempfile
 import warnings
 import zipfile
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -35,6 +35,8 @@ PARAM, WEIGHTS, REFUSAL = "net.param", "net.bin", "refusal.txt"
 # A quarter of a step of the map. Winograd's sums differ from PyTorch's by some 1e-5.
 MOST_DIFFERENT = 1e-3
 PATIENCE_S = 600
+NO_MEMORY = -100
+REVISION = 1  # of what is done here: graphs and refusals of another one are left
 
 
 class Refused(RuntimeError):
@@ -54,44 +56,26 @@ def suits_ncnn(bundle: ModelBundle) -> bool:
 
 
 def ncnn_graph(bundle: ModelBundle) -> Graph:
-    """Return a bundle's network for ncnn.
+    """Return a bundle's network for ncnn; one that is damaged on disk is made anew.
 
     Raises
     ------
     Refused
         Kept too, as finding it out takes seconds.
-    RuntimeError
-        The kept graph is damaged; the next time it is made anew.
     """
-    import ncnn
-
-    kind = f"ncnn{ncnn.__version__}.zip"
-    content = cached(bundle, kind, lambda: _archive(bundle))
+    kind = f"ncnn{version('ncnn')}-pnnx{version('pnnx')}-{REVISION}.zip"
     try:
-        with zipfile.ZipFile(io.BytesIO(content)) as file:
-            if REFUSAL not in file.namelist():
-                return file.read(PARAM).decode(), file.read(WEIGHTS)
-            refusal = file.read(REFUSAL).decode()
-    except (zipfile.BadZipFile, KeyError) as error:
+        return _unpacked(cached(bundle, kind, lambda: _archive(bundle)))
+    except (zipfile.BadZipFile, KeyError):
         forget_graph(bundle, kind)
-        raise RuntimeError(f"its graph for ncnn is damaged: {error}") from error
-    raise Refused(refusal)
+        return _unpacked(cached(bundle, kind, lambda: _archive(bundle)))
 
 
 def ncnn_answer(graph: Graph, bundle: ModelBundle, threads: int) -> Answer:
     """Return what gives float32 (C, …) of one uint8 (h, w, 3) tile, called from any thread."""
     import ncnn
 
-    net = ncnn.Net()
-    net.opt.num_threads = threads
-    net.opt.use_vulkan_compute = False
-    for shorter in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
-        setattr(net.opt, f"use_{shorter}", False)
-    param, weights = graph
-    if net.load_param_mem(param):
-        raise Refused("ncnn knows not all layers that pnnx made of it")
-    net.load_model_mem(weights)
-    held = net, weights  # which ncnn does not copy
+    net = _loaded(graph, threads)
     wanted = bundle.input_size, bundle.input_size, 3
     side = bundle.tile_size // bundle.output_stride
     shape = (len(bundle.classes), *(() if bundle.task == "classification" else (side, side)))
@@ -100,14 +84,41 @@ def ncnn_answer(graph: Graph, bundle: ModelBundle, threads: int) -> Answer:
         if tile.shape != wanted:
             raise RuntimeError(f"made for tiles of {wanted[0]} × {wanted[1]} px, not {tile.shape}")
         pixels = np.ascontiguousarray(tile.transpose(2, 0, 1), dtype=np.float32)
-        extractor = held[0].create_extractor()
+        extractor = net.create_extractor()
         extractor.input("in0", ncnn.Mat(pixels))
         status, values = extractor.extract("out0")
+        if status == NO_MEMORY:
+            raise MemoryError("ncnn has no memory for a tile")
         if status:
-            raise MemoryError(f"ncnn ended with {status}")
+            raise RuntimeError(f"ncnn ended with {status}")
         return np.array(values, np.float32).reshape(shape)
 
     return answer
+
+
+def _loaded(graph: Graph, threads: int) -> Any:
+    """Return ncnn's network, in float32 and on the CPU."""
+    import ncnn
+
+    net = ncnn.Net()
+    net.opt.num_threads = threads
+    net.opt.use_vulkan_compute = False
+    for shorter in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
+        setattr(net.opt, f"use_{shorter}", False)
+    with tempfile.TemporaryDirectory() as name:
+        files = Path(name) / PARAM, Path(name) / WEIGHTS
+        files[0].write_text(graph[0], encoding="utf-8")
+        files[1].write_bytes(graph[1])
+        if net.load_param(str(files[0])) or net.load_model(str(files[1])):
+            raise Refused("ncnn cannot load what pnnx made of it")
+    return net
+
+
+def _unpacked(archive: bytes) -> Graph:
+    with zipfile.ZipFile(io.BytesIO(archive)) as file:
+        if REFUSAL in file.namelist():
+            raise Refused(file.read(REFUSAL).decode())
+        return file.read(PARAM).decode(), file.read(WEIGHTS)
 
 
 def _archive(bundle: ModelBundle) -> bytes:
@@ -125,17 +136,19 @@ def _archive(bundle: ModelBundle) -> bytes:
 
 
 def _checked(bundle: ModelBundle) -> Graph:
-    """Return the graph, once it has given what PyTorch gives of a tile of noise."""
+    """Return the graph, once it has given what PyTorch gives of tiles of fine and coarse noise."""
     import torch
 
     network, side = tile_network(bundle), bundle.input_size
-    graph = _converted(network, side)
-    tile = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    fine = np.random.default_rng(0).integers(0, 256, (side, side, 3), np.uint8)
+    coarse = fine[:: side // 8, :: side // 8].repeat(side // 8 + 1, 0).repeat(side // 8 + 1, 1)
+    tiles = np.stack([fine, coarse[:side, :side]])
     with torch.inference_mode():
-        expected = network(torch.from_numpy(tile[None]))[0].numpy()
+        expected = network(torch.from_numpy(tiles)).numpy()
+    graph = _converted(network, side)
     try:
-        found = ncnn_answer(graph, bundle, 1)(tile)
-    except (MemoryError, ValueError) as error:
+        found = [*map(ncnn_answer(graph, bundle, 1), tiles)]
+    except (RuntimeError, ValueError) as error:
         raise Refused(f"ncnn cannot run what pnnx made of it: {error}") from error
     if not (difference := np.abs(found - expected).max()) <= MOST_DIFFERENT:
         raise Refused(f"ncnn differs from PyTorch by {difference:.2g}")
@@ -143,8 +156,38 @@ def _checked(bundle: ModelBundle) -> Graph:
 
 
 def _converted(network: Any, side: int) -> Graph:
-    """Return the network as pnnx turns it into ncnn's form."""
+    """Return the network as pnnx turns it into ncnn's form; its sums are changed for that."""
     import pnnx
+
+    for module in network.modules():
+        if type(module).__name__ == "MergeBlock" and module.policy == "add":
+            # smp's FPN stacks what it adds, which ncnn has no layer for.
+            module.forward = _sum
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        _trace(network, side).save(str(folder / "traced.pt"))
+        outputs = ("ncnnparam", "ncnnbin", "ncnnpy", "pnnxparam", "pnnxbin", "pnnxpy", "pnnxonnx")
+        command = [pnnx.EXEC_PATH, "traced.pt", f"inputshape=[1,3,{side},{side}]f32", "fp16=0"]
+        command += [f"{output}={output}" for output in outputs]
+        done = subprocess.run(
+            command, cwd=folder, check=False, capture_output=True, timeout=PATIENCE_S
+        )
+        if done.returncode > 0:
+            raise Refused(f"pnnx cannot convert it (it ended with {done.returncode})")
+        if done.returncode:  # killed, which says nothing of the network
+            raise RuntimeError(f"pnnx was ended by signal {-done.returncode}")
+        return (folder / "ncnnparam").read_text(), (folder / "ncnnbin").read_bytes()
+
+
+def _sum(tensors: list[torch.Tensor]) -> torch.Tensor:
+    total = tensors[0]
+    for tensor in tensors[1:]:
+        total = total + tensor
+    return total
+
+
+def _trace(network: Any, side: int) -> Any:
+    """Return the way from float32 pixels (1, 3, side, side), 0 to 255, as TorchScript."""
     import torch
 
     class FromPixels(torch.nn.Module):
@@ -156,23 +199,9 @@ def _converted(network: Any, side: int) -> Graph:
             answer: torch.Tensor = self.tiles.answer(pixels)
             return answer
 
-    for module in network.modules():
-        if type(module).__name__ == "MergeBlock" and module.policy == "add":
-            # smp's FPN stacks what it adds, which ncnn has no layer for.
-            module.forward = functools.partial(functools.reduce, torch.add)
-    with tempfile.TemporaryDirectory() as name, warnings.catch_warnings(), torch.no_grad():
+    example = torch.zeros(1, 3, side, side)
+    with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        example = torch.zeros(1, 3, side, side)
-        traced = torch.jit.trace(FromPixels().eval(), example)  # type: ignore[no-untyped-call]
-        folder = Path(name)
-        traced.save(str(folder / "traced.pt"))
-        outputs = ("ncnnparam", "ncnnbin", "ncnnpy", "pnnxparam", "pnnxbin", "pnnxpy", "pnnxonnx")
-        command = [pnnx.EXEC_PATH, "traced.pt", f"inputshape=[1,3,{side},{side}]f32", "fp16=0"]
-        command += [f"{output}={output}" for output in outputs]
-        try:
-            subprocess.run(command, cwd=folder, check=True, capture_output=True, timeout=PATIENCE_S)
-            return (folder / "ncnnparam").read_text(), (folder / "ncnnbin").read_bytes()
-        except subprocess.SubprocessError as error:
-            raise Refused(f"pnnx cannot convert it: {error}") from error
-        except OSError as error:  # of the machine, not of the network: not to be remembered
-            raise RuntimeError(f"pnnx cannot be run: {error}") from error
+        return torch.jit.trace(  # type: ignore[no-untyped-call]
+            FromPixels().eval(), example, check_trace=False
+        )

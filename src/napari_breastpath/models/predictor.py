@@ -16,8 +16,10 @@ from napari_breastpath.models.graph import forget_graph, onnx_graph, tile_networ
 from napari_breastpath.models.inputs import RGB_INPUT, batch_input
 from napari_breastpath.models.ncnn_graph import ncnn_answer, ncnn_graph, suits_ncnn
 from napari_breastpath.models.runtime import (
+    ENGINES,
     Device,
     OutOfMemory,
+    best_engine,
     choose_device,
     choose_engine,
     installed_from,
@@ -170,7 +172,8 @@ def _started(
             if engine == names[-1]:
                 cause = f"refuses {bundle.name} ({error})"
                 raise InferenceError(f"engine {engine}", cause, "try --engine torch") from error
-            refusals.append(f"{engine} refuses this network ({type(error).__name__})")
+            said = str(error).partition("\n")[0]
+            refusals.append(f"{engine} refuses this network ({said or type(error).__name__})")
             continue
         return engine, "; ".join(refusals) or reason, forward
     raise AssertionError("there is always one engine")
@@ -200,9 +203,8 @@ def _engine_for(bundle: ModelBundle, wanted: str, device: Device) -> tuple[str, 
     """
     if not bundle.runs_code:
         name, reason = choose_engine(wanted, device)
-        if wanted == "auto" and name == "ncnn" and not suits_ncnn(bundle):
-            return installed_from(name)[1], "the fastest on a CPU for this kind of network"
-        return name, reason
+        unsuited = wanted == "auto" and name == "ncnn" and not suits_ncnn(bundle)
+        return best_engine(device, ENGINES[1:]) if unsuited else (name, reason)
     own = "onnxruntime" if bundle.format == "onnx" else "torch"
     if wanted not in ("auto", own):
         cause = f"cannot run {bundle.name}, which is {bundle.format}"
@@ -254,7 +256,8 @@ def _onnxruntime_forward(bundle: ModelBundle, device: Device, threads: int) -> F
 
 
 def _ncnn_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
-    answer = ncnn_answer(ncnn_graph(bundle), bundle, threads // _streams(threads))
+    with _plain_errors():
+        answer = ncnn_answer(ncnn_graph(bundle), bundle, threads // _streams(threads))
 
     def forward(batch: torch.Tensor) -> FloatArray:
         return np.stack([answer(tile) for tile in batch.cpu().numpy()])
@@ -264,7 +267,7 @@ def _ncnn_forward(bundle: ModelBundle, device: Device, threads: int) -> Forward:
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Turn ONNX Runtime's errors, which share no base but Exception, into RuntimeError."""
+    """Turn errors of ONNX Runtime and of conversion, of any type, into RuntimeError."""
     try:
         yield
     except Exception as error:

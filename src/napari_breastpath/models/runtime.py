@@ -84,7 +84,7 @@ def choose_engine(wanted: str, device: Device) -> tuple[str, str]:
         The wanted engine is unknown, not installed or not for this device.
     """
     if wanted == "auto":
-        return _best_engine(device)
+        return best_engine(device)
     if wanted not in ENGINES:
         advice = f"choose auto or {' or '.join(ENGINES)}"
         raise InferenceError(f"engine {wanted}", "is unknown", advice)
@@ -96,11 +96,12 @@ def choose_engine(wanted: str, device: Device) -> tuple[str, str]:
     return wanted, "as asked"
 
 
-def _best_engine(device: Device) -> tuple[str, str]:
+def best_engine(device: Device, engines: tuple[str, ...] = ENGINES) -> tuple[str, str]:
+    """Return the first of `engines` that is installed, and why it is taken."""
     if device.kind != "cpu":
         return "torch", f"PyTorch drives {device.name}"
     missing: list[str] = []
-    for name in ENGINES:
+    for name in engines:
         if is_installed(name):
             others = f"; {' and '.join(missing)} not installed" if missing else ""
             return name, f"the fastest on a CPU that is installed{others}"

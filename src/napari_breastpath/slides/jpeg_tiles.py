@@ -35,8 +35,11 @@ def faster(page: Page, decode: Decode) -> Decode:
     if not is_plain(page):
         return decode
     import imagecodecs
-    from tifffile.tifffile import jpeg_decode_colorspace
 
+    try:
+        from tifffile.tifffile import jpeg_decode_colorspace
+    except ImportError:  # its own, not promised to anybody
+        return decode
     stored, shown = jpeg_decode_colorspace(
         page.photometric, page.planarconfig, page.extrasamples, page.is_jfif
     )

@@ -79,10 +79,13 @@ class RecycledMemory:
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any] = BYTE) -> NDArray[Any]:
         """Return an array with whatever was there before, as `np.empty` does."""
         row_bytes = rounded_up(math.prod(shape) * dtype.itemsize)
+        if row_bytes > SLAB_BYTES:
+            return np.empty(shape, dtype)
         free = self._free[row_bytes]
         try:
             row = free.pop()
         except IndexError:
+            self.give_back()  # rows of sizes that are not asked for any more
             row, *others = _new_rows(row_bytes)
             free.extend(others)
         return np.asarray(_Lease(row, free, shape, dtype))
@@ -108,7 +111,7 @@ def rounded_up(size: int) -> int:
 
 def _new_rows(row_bytes: int) -> list[_Row]:
     """Return the rows of a new slab."""
-    count = max(1, SLAB_BYTES // row_bytes)
+    count = SLAB_BYTES // row_bytes
     slab = _Slab(np.empty(count * row_bytes, np.uint8), count)
     first = slab.memory.ctypes.data
     return [_Row(slab, first + k * row_bytes) for k in range(count)]

@@ -26,8 +26,10 @@ class PositionedFile:
     def read(self, offset: int, length: int) -> bytes:
         """Return exactly `length` bytes from `offset`; EOFError where the file ends before."""
         file = self._file or self._open()
-        pread = self._seek_and_read if PREAD is None else PREAD
-        data = pread(file.fileno(), length, offset)
+        if PREAD is None:
+            data = self._seek_and_read(file, length, offset)
+        else:
+            data = PREAD(file.fileno(), length, offset)
         if len(data) < length:
             raise EOFError(f"the file ends {length - len(data)} bytes too early")
         return data
@@ -45,7 +47,7 @@ class PositionedFile:
                 self._file = self._path.open("rb", buffering=0)
             return self._file
 
-    def _seek_and_read(self, descriptor: int, length: int, offset: int) -> bytes:
+    def _seek_and_read(self, file: FileIO, length: int, offset: int) -> bytes:
         with self._lock:
-            os.lseek(descriptor, offset, os.SEEK_SET)
-            return os.read(descriptor, length)
+            file.seek(offset)
+            return file.read(length) or b""
