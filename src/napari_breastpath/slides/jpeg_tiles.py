@@ -1,4 +1,4 @@
-"""JPEG tiles of a TIFF, decoded straight into memory that was used before."""
+"""JPEG tiles of a TIFF, decoded without what tifffile does around it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 from numpy.typing import NDArray
 
-from napari_breastpath.slides.memory import MEMORY
 from napari_breastpath.slides.tiff_pages import Page
 
 JPEG, RGB, YCBCR = 7, 2, 6
@@ -30,7 +29,7 @@ def is_plain(page: Page) -> bool:
 def faster(page: Page, decode: Decode) -> Decode:
     """Return what gives the bits that `decode` (tifffile's) gives, sooner where tiles are plain.
 
-    A tenth of the time of a region's reading (`benchmarks/read_regions.py`).
+    `benchmarks/read_regions.py` prints what both take.
     """
     if not is_plain(page):
         return decode
@@ -44,15 +43,15 @@ def faster(page: Page, decode: Decode) -> Decode:
         page.photometric, page.planarconfig, page.extrasamples, page.is_jfif
     )
     shape = page.tilelength, page.tilewidth, page.samplesperpixel
-    decode_into = partial(
+    decode_alone = partial(
         imagecodecs.jpeg8_decode, tables=page.jpegtables, colorspace=stored, outcolorspace=shown
     )
 
     def decode_plain(data: bytes, index: int) -> NDArray[Any] | None:
         try:
-            return decode_into(data, out=MEMORY.empty(shape))
-        except (ValueError, imagecodecs.Jpeg8Error):
-            # Cut at the level's edge, or of another kind, or damaged: tifffile knows, or says so.
-            return decode(data, index)
+            tile: NDArray[Any] = decode_alone(data)
+        except imagecodecs.Jpeg8Error:
+            return decode(data, index)  # of another kind, or damaged: tifffile knows, or says so
+        return tile if tile.shape == shape else decode(data, index)  # cut at the level's edge
 
     return decode_plain

@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.geometry import SNAP, snap
 from napari_breastpath.slides.backend import Pixels
-from napari_breastpath.slides.memory import MEMORY, Empty
 
 # Grid positions are multiples of this part of an output pixel: sums with an index stay exact.
 QUANTUM = 2.0**-20
 RGB = 3
 Span: TypeAlias = tuple[int, int]
-ReadWindow: TypeAlias = Callable[[Span, Span, Empty], Pixels]
+ReadWindow: TypeAlias = Callable[[Span, Span], Pixels]
 
 
 def quantised(value: float) -> float:
@@ -118,8 +117,7 @@ def area_means(
     Parameters
     ----------
     read : callable
-        Gives (h, w, channels) of the level for the spans [start, stop) of its rows and columns,
-        in an array that a third argument makes (or in one it has).
+        Gives (h, w, channels) of the level for the spans [start, stop) of its rows and columns.
     rows, columns : Axis
         The output raster.
     downsample_y, downsample_x : float
@@ -131,11 +129,10 @@ def area_means(
         (rows.count, columns.count, channels), C order.
     """
     tall, wide = footprint(rows, downsample_y), footprint(columns, downsample_x)
-    spans = (tall.start, tall.stop), (wide.start, wide.stop)
+    source = read((tall.start, tall.stop), (wide.start, wide.stop))
     if rows.is_stored(downsample_y) and columns.is_stored(downsample_x):
-        source = read(*spans, np.empty)
         return source if source.flags.writeable else source.copy()
-    return averaged(read(*spans, MEMORY.empty), tall, wide)
+    return averaged(source, tall, wide)
 
 
 def averaged(source: Pixels, tall: Footprint, wide: Footprint) -> Pixels:

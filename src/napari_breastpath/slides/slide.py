@@ -19,7 +19,6 @@ from napari_breastpath.slides.backend import Backend, Pixels, dtype_of
 from napari_breastpath.slides.cache import ChunkCache
 from napari_breastpath.slides.detect import open_backend
 from napari_breastpath.slides.fingerprint import fingerprint
-from napari_breastpath.slides.memory import MEMORY
 from napari_breastpath.slides.pixel_size import both_axes, from_header, from_user
 from napari_breastpath.slides.resample import Axis, area_means
 from napari_breastpath.slides.window import read_window
@@ -177,7 +176,6 @@ class Slide:
     def close(self) -> None:
         """Close the file and forget decoded pixels."""
         self._cache.clear()
-        MEMORY.give_back()
         self.backend.close()
 
     def __enter__(self) -> Self:

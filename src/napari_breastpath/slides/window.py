@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
+import numpy as np
+
 from napari_breastpath.slides.backend import Backend, Pixels, dtype_of
 from napari_breastpath.slides.cache import ChunkCache
-from napari_breastpath.slides.memory import Empty
 from napari_breastpath.slides.pixels import WHITE
 
 Span = tuple[int, int]
@@ -19,14 +20,14 @@ def background(channels: int) -> int:
 
 
 def read_window(
-    backend: Backend, cache: ChunkCache, level: int, rows: Span, columns: Span, empty: Empty
+    backend: Backend, cache: ChunkCache, level: int, rows: Span, columns: Span
 ) -> Pixels:
     """Return level pixels [rows) × [columns), which may lie outside the level.
 
     Returns
     -------
     ndarray
-        (h, w, channels) made by `empty`, or a read-only view of one cached chunk.
+        (h, w, channels); possibly a read-only view of one cached chunk.
     """
     shape, chunk = backend.levels[level], backend.chunks[level]
     inside_y, inside_x = _clip(rows, shape.height), _clip(columns, shape.width)
@@ -36,7 +37,7 @@ def read_window(
             top, left = single[0] * chunk[0], single[1] * chunk[1]
             return found[rows[0] - top : rows[1] - top, columns[0] - left : columns[1] - left]
     size = (rows[1] - rows[0], columns[1] - columns[0], backend.channels)
-    out: Pixels = empty(size, dtype_of(backend.channels))
+    out: Pixels = np.empty(size, dtype_of(backend.channels))
     beyond = background(backend.channels)
     if (inside_y, inside_x) != (rows, columns):
         out[:] = beyond
