@@ -20,7 +20,7 @@ from napari_breastpath.models.saving import save_model
 
 pytestmark = pytest.mark.skipif(not is_installed("ncnn"), reason="ncnn or pnnx is not installed")
 CPU = Device("cpu", "for the test")
-TILES = torch.randint(0, 256, (3, 64, 64, 3), dtype=torch.uint8)
+TILES = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8))
 RESNET = Architecture(
     "smp",
     "FPN",

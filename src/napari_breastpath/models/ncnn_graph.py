@@ -162,7 +162,7 @@ def _converted(network: Any, side: int) -> Graph:
     for module in network.modules():
         if type(module).__name__ == "MergeBlock" and module.policy == "add":
             # smp's FPN stacks what it adds, which ncnn has no layer for.
-            module.forward = _sum
+            module.forward = lambda tensors: sum(tensors[1:], start=tensors[0])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _trace(network, side).save(str(folder / "traced.pt"))
@@ -177,13 +177,6 @@ def _converted(network: Any, side: int) -> Graph:
         if done.returncode:  # killed, which says nothing of the network
             raise RuntimeError(f"pnnx was ended by signal {-done.returncode}")
         return (folder / "ncnnparam").read_text(), (folder / "ncnnbin").read_bytes()
-
-
-def _sum(tensors: list[torch.Tensor]) -> torch.Tensor:
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total
 
 
 def _trace(network: Any, side: int) -> Any:

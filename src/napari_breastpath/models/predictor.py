@@ -174,8 +174,8 @@ def _started(
                 raise InferenceError(f"engine {engine}", cause, "try --engine torch") from error
             said = str(error).partition("\n")[0]
             refusals.append(f"{engine} refuses this network ({said or type(error).__name__})")
-            continue
-        return engine, "; ".join(refusals) or reason, forward
+        else:
+            return engine, "; ".join(refusals) or reason, forward
     raise AssertionError("there is always one engine")
 
 
@@ -203,8 +203,9 @@ def _engine_for(bundle: ModelBundle, wanted: str, device: Device) -> tuple[str, 
     """
     if not bundle.runs_code:
         name, reason = choose_engine(wanted, device)
-        unsuited = wanted == "auto" and name == "ncnn" and not suits_ncnn(bundle)
-        return best_engine(device, ENGINES[1:]) if unsuited else (name, reason)
+        if wanted == "auto" and name == "ncnn" and not suits_ncnn(bundle):
+            return best_engine(device, tuple(each for each in ENGINES if each != name))
+        return name, reason
     own = "onnxruntime" if bundle.format == "onnx" else "torch"
     if wanted not in ("auto", own):
         cause = f"cannot run {bundle.name}, which is {bundle.format}"

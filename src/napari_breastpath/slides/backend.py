@@ -90,15 +90,10 @@ def reading(path: Path, doing: str, advice: str = INCOMPLETE) -> Iterator[None]:
     except BreastPathError:
         raise
     except Exception as error:
-        raise unreadable(path, doing, error, advice) from error
-
-
-def unreadable(path: Path, doing: str, error: Exception, advice: str = INCOMPLETE) -> SlideError:
-    """Return what is to be raised, in one line, for an error of a format library."""
-    cause = (str(error).strip().splitlines() or [""])[0][:160]
-    # The text of a KeyError is a bare key: its name says more.
-    cause = cause if " " in cause else f"{type(error).__name__} {cause}".strip()
-    return SlideError(path, f"{doing} ({cause})", advice)
+        cause = (str(error).strip().splitlines() or [""])[0][:160]
+        # The text of a KeyError is a bare key: its name says more.
+        cause = cause if " " in cause else f"{type(error).__name__} {cause}".strip()
+        raise SlideError(path, f"{doing} ({cause})", advice) from error
 
 
 def dtype_of(channels: int) -> np.dtype[Any]:

@@ -13,7 +13,7 @@ DEFAULT_CAPACITY_BYTES = 32 * 2**20
 
 
 class _Decoding:
-    """A chunk on its way. A lock is enough to wait for it: a future takes ten times as long."""
+    """A chunk on its way; a lock is all that waiting for it needs."""
 
     __slots__ = ("chunk", "error", "underway")
 

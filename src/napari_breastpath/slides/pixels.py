@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from napari_breastpath.slides.backend import Pixels
 
 WHITE = 255
-RGB = 3
 
 
 def channels_of(dtype: np.dtype[Any], samples: int) -> int:
@@ -33,8 +32,6 @@ def as_pixels(
 
     A second or fourth sample is opacity; what shows through it is white.
     """
-    if samples.dtype == np.uint8 and samples.shape[2] == RGB and not white_is_zero:
-        return np.ascontiguousarray(samples)  # nearly always: nothing else is looked at
     if white_is_zero:
         samples = np.invert(samples)
     if samples.dtype == np.uint16:

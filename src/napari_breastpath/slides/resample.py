@@ -21,8 +21,7 @@ from napari_breastpath.slides.backend import Pixels
 # Grid positions are multiples of this part of an output pixel: sums with an index stay exact.
 QUANTUM = 2.0**-20
 RGB = 3
-Span: TypeAlias = tuple[int, int]
-ReadWindow: TypeAlias = Callable[[Span, Span], Pixels]
+ReadWindow: TypeAlias = Callable[[tuple[int, int], tuple[int, int]], Pixels]
 
 
 def quantised(value: float) -> float:

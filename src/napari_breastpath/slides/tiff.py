@@ -22,14 +22,7 @@ from numpy.typing import NDArray
 
 from napari_breastpath.core.errors import SlideError
 from napari_breastpath.core.geometry import Level
-from napari_breastpath.slides.backend import (
-    INCOMPLETE,
-    Backend,
-    Header,
-    Pixels,
-    reading,
-    unreadable,
-)
+from napari_breastpath.slides.backend import INCOMPLETE, Backend, Header, Pixels, reading
 from napari_breastpath.slides.flat import MAX_FLAT_PX, FlatBackend
 from napari_breastpath.slides.jpeg_tiles import Decode, faster
 from napari_breastpath.slides.pixels import as_pixels, as_rgb, channels_of
@@ -318,11 +311,8 @@ class TiffBackend(Backend):
 
     def decode(self, level: int, row: int, column: int) -> Pixels | None:
         """Return one chunk, None where a sparse file has none."""
-        try:
+        with reading(self._path, f"tile ({row}, {column}) of level {level} cannot be decoded"):
             return decode_chunk(self._file, self._levels[level], row, column)
-        except Exception as error:
-            doing = f"tile ({row}, {column}) of level {level} cannot be decoded"
-            raise unreadable(self._path, doing, error) from error
 
     def close(self) -> None:
         """Close the file."""
