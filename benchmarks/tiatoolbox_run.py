@@ -1,11 +1,12 @@
 """A whole `tumour` run against TIAToolbox's `SemanticSegmentor`, without stain and with Vahadane.
 
-The same slide, tissue mask, FPN-ResNet34 of random weights, tile, stride, batch and µm/px on the
-same processors; imports and the making of the network are uncounted on both sides, all else is
-counted, down to the maps on disk and, with us, the measurements and the report. TIAToolbox runs in
-an environment of its own, made at the first time.
+The same slide, tissue mask, network (an FPN-ResNet34 of random weights, or that of `--model`),
+tile, stride, batch and µm/px on the same processors; imports and the making of the network are
+uncounted on both sides, all else is counted, down to the maps on disk and, with us, the
+measurements and the report. TIAToolbox runs in an environment of its own, made at the first time.
 
     python benchmarks/tiatoolbox_run.py [--width 20000 --height 16000] [--rounds 3]
+    python benchmarks/tiatoolbox_run.py --model tumour-demo
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from by_turns import options
 from gigapixel import write_slide
 from peers import Answer, Peer, compare, keep_to, peer, peer_parser, timed
 from PIL import Image
-from random_models import TARGET, THRESHOLD, TILE, winner_like_model
+from random_models import winner_like_model
 
-from napari_breastpath import analyze, open_slide
+from napari_breastpath import analyze, load_model, open_slide
+from napari_breastpath.models import ModelBundle
 from napari_breastpath.preprocess import tissue_mask
 
 REQUIREMENTS = ("tiatoolbox==2.0.1", "segmentation-models-pytorch", "safetensors")
-STRIDE, MASK_MPP = TILE - 32, 8.0
-STAINS = {"none": None, "vahadane": {k: v for k, v in TARGET.items() if k != "method"}}
+OVERLAP_PX, MASK_MPP = 32, 8.0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Work:
 
     slide: Path
     mask: Path
-    model: Path
+    model: ModelBundle
     arguments: argparse.Namespace
 
 
@@ -49,7 +50,7 @@ def main() -> None:
         peer("tiatoolbox", arguments.environment, REQUIREMENTS, arguments.threads) as theirs,
     ):
         folder, size = Path(name), (arguments.width, arguments.height)
-        model = winner_like_model(folder / "model", arguments.mpp)
+        model = load_model(arguments.model or winner_like_model(folder / "model", arguments.mpp))
         one_round(prepared(folder / "first", (2000, 1600), model, arguments), theirs, "none")
         for stain, share in {"none": 1.0, "vahadane": arguments.stain_share}.items():
             sides = (round(side * share**0.5) for side in size)
@@ -62,12 +63,13 @@ def main() -> None:
 def parse() -> argparse.Namespace:
     """Return the command line."""
     parser = peer_parser(__doc__, "tiatoolbox", mpp=1.0, workers=0)
+    parser.add_argument("--model", help="name or folder of an FPN for the same µm/px")
     parser.add_argument("--stain-share", type=float, default=0.25, help="area for Vahadane")
     return options(parser, width=6000, height=4800, rounds=1)
 
 
 def prepared(
-    folder: Path, size: tuple[int, ...], model: Path, arguments: argparse.Namespace
+    folder: Path, size: tuple[int, ...], model: ModelBundle, arguments: argparse.Namespace
 ) -> Work:
     """Write a slide and its tissue mask."""
     folder.mkdir()
@@ -80,21 +82,36 @@ def prepared(
 
 def one_round(work: Work, theirs: Peer, stain: str) -> tuple[Answer, Answer]:
     """Return what our run and theirs took."""
-    given = work.arguments
+    given, model = work.arguments, work.model
     mine = ours(work, stain)
     answer = theirs.ask(
         slide=work.slide,
         mask=work.mask,
-        weights=work.model / "model.safetensors",
+        network=described(model),
         out=work.slide.with_name("theirs"),
         batch=given.batch,
         workers=given.workers,
         mpp=given.mpp,
-        tile=TILE,
-        stride=STRIDE,
-        stain=STAINS[stain],
+        tile=model.tile_size,
+        stride=model.tile_size - OVERLAP_PX,
+        stain=None if stain == "none" else target(model),
     )
     return mine, answer
+
+
+def described(model: ModelBundle) -> dict[str, object]:
+    """Return an FPN's arguments, and what it wants to be given."""
+    return {
+        "arguments": {**model.architecture.arguments, "classes": len(model.classes)},
+        "weights": str(model.folder / "model.safetensors"),
+        "mean": model.normalization.mean,
+        "std": model.normalization.std,
+    }
+
+
+def target(model: ModelBundle) -> dict[str, object]:
+    """Return the stain matrix and greatest concentrations that a model was made for."""
+    return {key: model.stain[key] for key in ("stain_matrix", "max_concentration")}
 
 
 def ours(work: Work, stain: str) -> Answer:
@@ -104,10 +121,9 @@ def ours(work: Work, stain: str) -> Answer:
         lambda: analyze(
             work.slide,
             work.slide.with_name("ours"),
-            model=work.model,
+            model=work.model.folder,
             stain=stain,
             tissue=work.mask,
-            threshold=THRESHOLD,
             device="cpu",
             batch_size=given.batch,
             threads=given.threads,

@@ -1,12 +1,13 @@
-"""TIAToolbox's `SemanticSegmentor` with the benchmarks' FPN-ResNet34, in an environment of its own.
+"""TIAToolbox's `SemanticSegmentor` with an FPN, in an environment of its own.
 
-A question names slide, mask, weights, out, batch, workers, mpp, tile, stride and stain (null or
-the target's stain matrix and greatest concentrations); the answer says the seconds of `run`, wall
-clock and processor's, how many of them in the network and in reading and normalising patches (in
-this process), and how many patches.
+A question names slide, mask, network (its arguments, weights, and the mean and std of its input),
+out, batch, workers, mpp, tile, stride and stain (null or the target's stain matrix and greatest
+concentrations); the answer says the seconds of `run`, wall clock and processor's, how many of them
+in the network and in reading and normalising patches (in this process), and how many patches.
 """
 
 import functools
+import json
 import os
 import shutil
 import time
@@ -23,21 +24,20 @@ from tiatoolbox.models.engine.semantic_segmentor import SemanticSegmentor
 from tiatoolbox.models.models_abc import ModelABC
 from tiatoolbox.tools.stainnorm import VahadaneNormalizer
 
-MEAN = torch.tensor((0.485, 0.456, 0.406)).view(1, 3, 1, 1)
-STD = torch.tensor((0.229, 0.224, 0.225)).view(1, 3, 1, 1)
 spent = {"network": 0.0, "patches": 0.0, "count": 0}
 
 
 class Network(ModelABC):
-    """FPN with a ResNet-34, one class."""
+    """FPN of one class."""
 
-    def __init__(self) -> None:
+    def __init__(self, arguments: dict[str, Any], mean: list[float], std: list[float]) -> None:
         super().__init__()
-        self.network = smp.FPN("resnet34", encoder_weights=None, classes=1)
+        self.network = smp.FPN(**{**arguments, "encoder_weights": None})
+        self.mean, self.std = (torch.tensor(each).view(1, 3, 1, 1) for each in (mean, std))
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Return probabilities."""
-        return torch.sigmoid(self.network(images))
+        """Return probabilities of (N, 3, h, w) from 0 to 1."""
+        return torch.sigmoid(self.network((images - self.mean) / self.std))
 
     @staticmethod
     def infer_batch(model: Any, batch_data: Any, *, device: str) -> np.ndarray:
@@ -45,7 +45,7 @@ class Network(ModelABC):
         started = time.perf_counter()
         images = batch_data.to(device).permute(0, 3, 1, 2).float() / 255
         with torch.inference_mode():
-            answer = model((images - MEAN) / STD).permute(0, 2, 3, 1).cpu().numpy()
+            answer = model(images).permute(0, 2, 3, 1).cpu().numpy()
         spent["network"] += time.perf_counter() - started
         spent["count"] += len(answer)
         return answer
@@ -71,10 +71,11 @@ def timed_patches() -> None:
 
 
 @functools.cache
-def segmentor(weights: str, batch: int, workers: int) -> SemanticSegmentor:
+def segmentor(network: str, batch: int, workers: int) -> SemanticSegmentor:
     """Return the engine, made once, as its making is not what is compared."""
-    model = Network()
-    model.network.load_state_dict(load_file(weights))
+    described = json.loads(network)
+    model = Network(described["arguments"], described["mean"], described["std"])
+    model.network.load_state_dict(load_file(described["weights"]))
     model.eval()
     return SemanticSegmentor(
         model, batch_size=batch, num_workers=workers, device="cpu", verbose=False
@@ -97,11 +98,11 @@ def vahadane(stain_matrix: list, max_concentration: list) -> Any:
 
 
 def run(
-    slide: str, mask: str, weights: str, out: str, batch: int, workers: int, mpp: float, tile: int,
-    stride: int, stain: dict | None,
+    slide: str, mask: str, network: dict, out: str, batch: int, workers: int, mpp: float,
+    tile: int, stride: int, stain: dict | None,
 ) -> dict[str, Any]:  # fmt: skip
     """Run one slide."""
-    engine = segmentor(weights, batch, workers)
+    engine = segmentor(json.dumps(network), batch, workers)
     engine.model.preproc_func = vahadane(**stain) if stain else None
     here = [{"units": "mpp", "resolution": mpp}]
     config = IOSegmentorConfig(

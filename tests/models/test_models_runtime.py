@@ -5,7 +5,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -99,10 +101,26 @@ def test_the_exported_graph_is_kept_and_reused(
     monkeypatch.setenv("BREASTPATH_CACHE", str(tmp_path / "cache"))
     make_predictor(small_bundle, CPU, "onnxruntime", threads=1)
     (kept,) = cache_folder().iterdir()
-    assert small_bundle.sha256 in kept.name
     before = kept.stat().st_mtime_ns
     make_predictor(small_bundle, CPU, "onnxruntime", threads=1)
     assert kept.stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("change", [{"outputs": "probabilities"}, {"temperature": 3.0}])
+def test_a_graph_is_not_reused_once_its_manifest_has_changed(
+    small_bundle: ModelBundle,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    change: dict[str, Any],
+) -> None:
+    pytest.importorskip("onnxruntime")
+    monkeypatch.setenv("BREASTPATH_CACHE", str(tmp_path / "cache"))
+    make_predictor(small_bundle, CPU, "onnxruntime", 2, threads=1)
+    found, expected = (
+        make_predictor(replace(small_bundle, **change), CPU, engine, 2, threads=1)
+        for engine in ("onnxruntime", "torch")
+    )
+    np.testing.assert_allclose(found.predict(tiles(2)), expected.predict(tiles(2)), atol=1e-4)
 
 
 def test_a_graph_cache_that_cannot_be_written_is_no_hindrance(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import sys
 import tempfile
@@ -98,12 +100,18 @@ def forget_graph(bundle: ModelBundle, kind: str = ONNX) -> None:
 
 
 def _cache_path(bundle: ModelBundle, kind: str) -> Path:
+    """Return the file of a graph, named after all that `tile_network` is made of."""
     import torch
 
-    numbers = (*bundle.normalization.mean, *bundle.normalization.std, bundle.temperature)
-    sizes = (bundle.tile_size, bundle.margin, bundle.output_stride)
-    transform = "-".join(f"{n:g}" for n in (*sizes, *numbers))
-    return cache_folder() / f"{bundle.sha256}-{transform}-torch{torch.__version__}-{kind}"
+    network, scale = bundle.architecture, bundle.normalization
+    parts = (
+        (bundle.sha256, network.library, network.name, dict(network.arguments)),
+        (scale.mean, scale.std),
+        (bundle.task, len(bundle.classes), bundle.outputs, bundle.temperature),
+        (bundle.tile_size, bundle.margin, bundle.output_stride),
+    )
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
+    return cache_folder() / f"{digest}-torch{torch.__version__}-{kind}"
 
 
 def _export(bundle: ModelBundle) -> bytes:
