@@ -2,9 +2,11 @@
 
 The network is an FPN with a ResNet-34 encoder (random weights: its arithmetic is what counts). Per
 round, one after the other: our whole run, from opening the slide to the written report; the bare
-forward passes of as many tiles in the same engine; and, on a sample of the tiles, the way of the
-HeLP 2019 winner: OpenSlide's DeepZoom, StainTools' Vahadane for each tile, batches of one through
-PyTorch. All per tile of 256 px, so that the sample compares.
+forward passes of as many tiles in the same engine; the bare decoding, on all cores, of what the
+run decoded; and, on a sample of the tiles, the way of the HeLP 2019 winner: OpenSlide's DeepZoom,
+StainTools' Vahadane for each tile, batches of one through PyTorch. All per tile of 256 px, so that
+the sample compares. On a GPU, if there is one and `--device cpu` does not forbid it, both networks
+run there.
 
     python benchmarks/whole_run.py [--width 20000 --height 16000] [--mpp 1.0] [--rounds 3]
 """
@@ -12,12 +14,15 @@ PyTorch. All per tile of 256 px, so that the sample compares.
 from __future__ import annotations
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import openslide
@@ -30,10 +35,15 @@ from openslide.deepzoom import DeepZoomGenerator
 from random_models import MEAN, STD, TARGET, THRESHOLD, TILE, winner_like_model
 
 from napari_breastpath import analyze, load_model, open_slide
+from napari_breastpath.inference import Grid
+from napari_breastpath.inference.engine import read_tile
+from napari_breastpath.models import ModelBundle
 from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.predictor import make_predictor
 from napari_breastpath.preprocess.staintools_compat import StaintoolsNormalizer
 from napari_breastpath.results import Result
+from napari_breastpath.results.maps import DONE
+from napari_breastpath.slides.backend import Pixels
 
 WINNER_TILES, BARE_TILES = 6, 64
 BEFORE_THE_NETWORK = ("tissue", "stain", "read_wait", "normalize")
@@ -46,6 +56,7 @@ class Round:
     whole: float
     before: float
     bare: float
+    decode: float
     winner: float
     winner_before: float
     mm2_per_s: float
@@ -62,7 +73,10 @@ def main() -> None:
         folder = Path(name)
         slide = write_slide(folder / "slide.tif", arguments.width, arguments.height)
         model = winner_like_model(folder / "model", arguments.mpp)
-        rounds = [one_round(slide, model, folder / f"{k}") for k in range(arguments.rounds)]
+        rounds = [
+            one_round(slide, model, folder / f"{k}", arguments.device)
+            for k in range(arguments.rounds)
+        ]
     report(rounds)
 
 
@@ -73,14 +87,16 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=16_000)
     parser.add_argument("--mpp", type=float, default=1.0, help="µm/px of the network's input")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
     return options(parser, width=5000, height=4000, rounds=1)
 
 
-def one_round(path: Path, model: Path, out: Path) -> Round:
+def one_round(path: Path, model: Path, out: Path, device: str) -> Round:
     """Return the seconds per tile of each way."""
+    settings = {"stain": "vahadane", "threshold": THRESHOLD, "device": device}
     started = time.perf_counter()
     with open_slide(path) as slide:
-        result = analyze(slide, out, model=model, stain="vahadane", threshold=THRESHOLD)
+        result = analyze(slide, out, model=model, **settings)
     whole = time.perf_counter() - started
     tiles = result.record["tiles"]["done"]
     bare = bare_forward(model, result)
@@ -90,6 +106,7 @@ def one_round(path: Path, model: Path, out: Path) -> Round:
         whole=whole / tiles,
         before=sum(timing[stage] for stage in BEFORE_THE_NETWORK) / tiles,
         bare=bare,
+        decode=bare_decoding(path, load_model(model), result),
         winner=before + network,
         winner_before=before,
         mm2_per_s=result.record["tissue_area_mm2"] / whole,
@@ -110,9 +127,27 @@ def bare_forward(model: Path, result: Result) -> float:
     return seconds(forward_passes(predictor, tiles)) / BARE_TILES
 
 
+def bare_decoding(path: Path, bundle: ModelBundle, result: Result) -> float:
+    """Return the seconds per tile of decoding, on all cores, each chunk under the run's tiles."""
+    size, overlap = bundle.tile_size, result.record["settings"]["overlap"]
+    tiles, chunks = np.argwhere(result.map.tile_state == DONE), dict[tuple[int, ...], None]()
+    with open_slide(path) as slide, ThreadPoolExecutor(os.cpu_count()) as pool:
+        grid = Grid.over(slide.lattice(bundle.mpp), size, overlap, bundle.output_stride)
+        decode = slide.backend.decode
+
+        def noted(*chunk: int) -> Pixels | None:
+            chunks[chunk] = None
+            return decode(*chunk)
+
+        with mock.patch.object(slide.backend, "decode", noted):
+            list(pool.map(lambda tile: read_tile(slide, grid, tuple(tile)), tiles))
+        return seconds(lambda: list(pool.map(lambda chunk: decode(*chunk), chunks))) / len(tiles)
+
+
 def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, float]:
     """Return the winner's seconds per tile before and in the network, on tiles amid the tissue."""
-    network = build_network(load_model(model)).eval()
+    device = result.record["settings"]["device"]
+    network = build_network(load_model(model)).eval().to(device)
     stain = StaintoolsNormalizer.from_target(TARGET["stain_matrix"], TARGET["max_concentration"])
     zoom = DeepZoomGenerator(openslide.OpenSlide(path), tile_size=TILE, overlap=0)
     reduction = round(load_model(model).mpp / result.record["slide"]["mpp_x"]).bit_length() - 1
@@ -127,7 +162,7 @@ def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, flo
         pixels = normalised(stain.transform(tile))
         prepared = time.perf_counter()
         with torch.inference_mode():
-            network(pixels)
+            network(pixels.to(device)).cpu()
         before += prepared - started
         network_s += time.perf_counter() - prepared
     return before / WINNER_TILES, network_s / WINNER_TILES
@@ -151,10 +186,12 @@ def report(rounds: list[Round]) -> None:
 
     line("whole run", lambda r: r.whole * 1e3, " ms a tile")
     line("bare forward passes", lambda r: r.bare * 1e3, " ms a tile")
+    line("bare decoding", lambda r: r.decode * 1e3, " ms a tile")
     line("the winner's way", lambda r: r.winner * 1e3, " ms a tile")
     line("tissue", lambda r: r.mm2_per_s, " mm²/s")
     line("measured and drawn", lambda r: r.regions, " regions")
     line("whole run ÷ bare forward", lambda r: r.whole / r.bare, "")
+    line("whole run ÷ the larger of the two", lambda r: r.whole / max(r.bare, r.decode), "")
     line("winner ÷ whole run", lambda r: r.winner / r.whole, "x")
     line("before the network, winner ÷ ours", lambda r: r.winner_before / r.before, "x")
     print("where the run's seconds go, by result.json (model, tissue and stain side by side):")
