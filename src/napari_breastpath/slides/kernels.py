@@ -1,7 +1,7 @@
 """The inner loops of resampling, compiled by Numba; import this module where they are needed.
 
-Both axes in one pass over the source, from uint8 to uint8, without the GIL: 5× SciPy's sparse
-products with their conversions (`benchmarks/read_regions.py`). Every sum runs over its taps in the
+Both axes in one pass over the source, from uint8 to uint8, without the GIL, beside SciPy's sparse
+products, Pillow and scikit-image in `benchmarks/resample.py`. Every sum runs over its taps in the
 same order, so a pixel has the same bits in whatever window it is read.
 """
 
@@ -70,8 +70,8 @@ def weigh_pixel(_: Any, row: Any, at: Any, weights: Any, taps: Any, out: Any, to
 
     From `taps` pixels of `row` (float32, interleaved), the first at index `at`, into `out` (uint8)
     from index `to` on. A vector of four is read and written where three values are meant: both
-    arrays need one more, and pixels are to be written from left to right. Three times as fast as
-    a loop, in which Numba leaves red, green and blue apart.
+    arrays need one more, and pixels are to be written from left to right. Of a loop Numba makes no
+    vectors here: it leaves red, green and blue apart.
     """
     if any(array.layout != "C" or array.ndim != 1 for array in (row, weights, out)):
         return None
@@ -114,7 +114,7 @@ def weigh_rgb(
     """Do as `weigh_grey` for interleaved red, green and blue.
 
     `row` and `out` have one value more than pixels need, which is passed over. Constant numbers of
-    taps, the usual two and three, let the compiler write them out: 1.5× faster.
+    taps, the usual two and three, let the compiler write them out.
     """
     if weights.shape[1] == 2:
         for k in range(first.shape[0]):
@@ -148,7 +148,7 @@ def average(
         weigh_rows(source, top[k], tall[k], row[:-1])
         if is_rgb:
             weigh_rgb(row, left, wide, line)
-            for x in range(out.shape[1]):  # 20× as fast as a copy of slices
+            for x in range(out.shape[1]):  # Numba copies slices far more slowly
                 out[k, x] = line[x]
         else:
             weigh_grey(row, left, wide, out[k])
