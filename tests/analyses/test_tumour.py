@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from analyses_helpers import heat, log, write_flat
 from napari_breastpath import analyze, load_result, open_slide
+from napari_breastpath.analyses import tumour
 from napari_breastpath.core.errors import (
     ModelError,
     PixelSizeError,
@@ -19,6 +21,8 @@ from napari_breastpath.core.errors import (
     UsageError,
 )
 from napari_breastpath.core.geometry import Box
+from napari_breastpath.core.progress import Progress
+from napari_breastpath.models import Predictor, make_predictor
 from napari_breastpath.results import Result
 
 FILES = {
@@ -182,3 +186,22 @@ def test_places_that_are_no_numbers_are_refused(drawn: Path, tmp_path: Path, reg
 def test_words_nobody_knows_are_refused(drawn: Path, tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         analyze(drawn, tmp_path, **wrong)
+
+
+def test_a_network_that_takes_longer_than_the_stain_is_what_one_waits_for(
+    drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited_for, stages = threading.Event(), list[str]()
+
+    def slowly(*arguments: Any) -> Predictor:
+        assert waited_for.wait(60)
+        return make_predictor(*arguments)
+
+    def heard(progress: Progress) -> None:
+        stages.append(progress.stage)
+        if stages.count("model") == 2:
+            waited_for.set()
+
+    monkeypatch.setattr(tumour, "make_predictor", slowly)
+    analyze(drawn, tmp_path, specimen="node", progress=heard)
+    assert stages[:5] == ["model", "tissue", "stain", "model", "inference"]

@@ -228,8 +228,11 @@ def _prepare(job: Run, result: Result, beside: ThreadPoolExecutor) -> Predictor:
     stain, warnings = fit_stain(job.slide, job.request, job.bundle, tissue, job.tissue_lattice)
     if not tissue.any():
         warnings.append("no tissue found")
+    fitted = time.perf_counter()
+    if not network.done():  # the first time on a machine it is converted: up to a minute
+        job.progress(Progress("model", 0, 1))
+    predictor = network.result()
     stored.result()
-    fitted, predictor = time.perf_counter(), network.result()
     settings = result.record["settings"] | {
         "stain_normalizer": stain,
         "device": predictor.device.name,
