@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import segmentation_models_pytorch as smp
 import torch
 
 from napari_breastpath.core.errors import InferenceError
@@ -24,7 +25,7 @@ from napari_breastpath.models import (
     make_predictor,
     runtime,
 )
-from napari_breastpath.models.graph import cache_folder
+from napari_breastpath.models.graph import cache_folder, with_plain_sums
 
 INSTALLED = [engine for engine in runtime.ENGINES if runtime.is_installed(engine)]
 CPU = Device("cpu", "for the test")
@@ -81,6 +82,16 @@ def test_the_batch_may_shrink(small_bundle: ModelBundle, engine: str) -> None:
     np.testing.assert_allclose(
         predictor.predict(tiles(4))[:2], predictor.predict(tiles(4)[:2]), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("policy", ["add", "cat"])
+def test_plain_sums_change_no_bit(policy: str) -> None:
+    torch.manual_seed(0)
+    network = smp.FPN("mobilenet_v2", encoder_weights=None, decoder_merge_policy=policy).eval()
+    pixels = torch.rand(2, 3, 64, 64)
+    with torch.inference_mode():
+        expected = network(pixels)
+        assert torch.equal(with_plain_sums(network)(pixels), expected)
 
 
 def test_not_a_number_is_passed_on(own_bundle: ModelBundle) -> None:

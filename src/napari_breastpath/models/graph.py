@@ -39,7 +39,7 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
 
         def __init__(self) -> None:
             super().__init__()
-            self.network = build_network(bundle)
+            self.network = with_plain_sums(build_network(bundle))
             std = torch.tensor(bundle.normalization.std)
             mean = torch.tensor(bundle.normalization.mean)
             self.register_buffer("scale", (1 / (255 * std)).view(1, 3, 1, 1))
@@ -60,6 +60,17 @@ def tile_network(bundle: ModelBundle) -> torch.nn.Module:
             return torch.nn.functional.avg_pool2d(values, bundle.output_stride)
 
     return TileNetwork().eval()
+
+
+def with_plain_sums(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the network, no longer stacking what it adds, as smp's FPN does: the same bits.
+
+    Some percent of an FPN's time in every engine; ncnn has no layer for it at all.
+    """
+    for module in network.modules():
+        if type(module).__name__ == "MergeBlock" and module.policy == "add":
+            module.forward = lambda tensors: sum(tensors[1:], start=tensors[0])
+    return network
 
 
 def probabilities(answer: torch.Tensor, bundle: ModelBundle) -> torch.Tensor:

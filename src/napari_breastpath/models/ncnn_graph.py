@@ -156,13 +156,9 @@ def _checked(bundle: ModelBundle) -> Graph:
 
 
 def _converted(network: Any, side: int) -> Graph:
-    """Return the network as pnnx turns it into ncnn's form; its sums are changed for that."""
+    """Return the network as pnnx turns it into ncnn's form."""
     import pnnx
 
-    for module in network.modules():
-        if type(module).__name__ == "MergeBlock" and module.policy == "add":
-            # smp's FPN stacks what it adds, which ncnn has no layer for.
-            module.forward = lambda tensors: sum(tensors[1:], start=tensors[0])
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _trace(network, side).save(str(folder / "traced.pt"))
