@@ -124,6 +124,7 @@ def ours(work: Work, stain: str) -> Answer:
             model=work.model.folder,
             stain=stain,
             tissue=work.mask,
+            threshold=work.model.threshold,
             device="cpu",
             batch_size=given.batch,
             threads=given.threads,
