@@ -112,6 +112,7 @@ def test_the_exported_graph_is_kept_and_reused(
     monkeypatch.setenv("BREASTPATH_CACHE", str(tmp_path / "cache"))
     make_predictor(small_bundle, CPU, "onnxruntime", threads=1)
     (kept,) = cache_folder().iterdir()
+    assert small_bundle.sha256 in kept.name
     before = kept.stat().st_mtime_ns
     make_predictor(small_bundle, CPU, "onnxruntime", threads=1)
     assert kept.stat().st_mtime_ns == before
