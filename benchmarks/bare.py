@@ -1,13 +1,21 @@
-"""The network and nothing else."""
+"""The network and nothing else; the decoding and nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeAlias
+from unittest import mock
 
 import torch
 
 from napari_breastpath.models import Predictor
+from napari_breastpath.slides import Slide, open_slide
+from napari_breastpath.slides.backend import Pixels
+
+Chunk: TypeAlias = tuple[int, int, int]
+"""Level, row and column."""
 
 
 def forward_passes(predictor: Predictor, tiles: torch.Tensor) -> Callable[[], object]:
@@ -19,3 +27,23 @@ def forward_passes(predictor: Predictor, tiles: torch.Tensor) -> Callable[[], ob
     batches = tiles.to(predictor.device.name).split(size)
     pool = ThreadPoolExecutor(predictor.streams)
     return lambda: list(pool.map(predictor.predict, batches))
+
+
+def decoded_chunks(slide: Slide, read: Callable[[], object]) -> list[Chunk]:
+    """Return each chunk that is decoded while `read` reads a slide, once."""
+    chunks, decode = dict[Chunk, None](), slide.backend.decode
+
+    def noted(*chunk: int) -> Pixels | None:
+        chunks[chunk] = None
+        return decode(*chunk)
+
+    with mock.patch.object(slide.backend, "decode", noted):
+        read()
+    return list(chunks)
+
+
+def decode_all(path: Path, chunks: list[Chunk], threads: int | None) -> None:
+    """Open a slide and decode some of its chunks."""
+    with open_slide(path) as slide, ThreadPoolExecutor(threads) as pool:
+        for pixels in pool.map(lambda chunk: slide.backend.decode(*chunk), chunks):
+            assert pixels is not None

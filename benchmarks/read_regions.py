@@ -17,8 +17,6 @@ slower; `--aligned` spares it that.
 from __future__ import annotations
 
 import argparse
-import itertools
-import math
 import statistics
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +30,7 @@ import imagecodecs
 import numpy as np
 import openslide
 import tifffile
+from bare import decode_all, decoded_chunks
 from by_turns import by_turns, options
 from numpy.typing import NDArray
 from PIL import Image
@@ -172,20 +171,12 @@ def decoder(
     path: Path, mpp: float, corners: list[Corner], arguments: argparse.Namespace
 ) -> Callable[[], object]:
     """Return a function that decodes all chunks that the regions are read from."""
-    step = mpp / arguments.slide_mpp
-    first, last = corners[0][0], corners[-1][0] + REGION_PX * step
-
-    def decode() -> None:
-        with open_slide(path) as slide, ThreadPoolExecutor(arguments.threads) as pool:
-            level = max(k for k, each in enumerate(slide.levels) if each.downsample <= step)
-            chunk = slide.backend.chunks[level][0] * slide.levels[level].downsample
-            along = range(int(first // chunk), math.ceil(min(last, arguments.size) / chunk))
-            for pixels in pool.map(
-                lambda at: slide.backend.decode(level, *at), itertools.product(along, along)
-            ):
-                assert pixels is not None
-
-    return decode
+    side = REGION_PX * mpp / arguments.slide_mpp
+    with open_slide(path) as slide:
+        chunks = decoded_chunks(
+            slide, lambda: [slide.read(*at, side, side, mpp=mpp) for at in corners]
+        )
+    return lambda: decode_all(path, chunks, arguments.threads)
 
 
 def by_tifffile(read: Callable[[], object]) -> None:

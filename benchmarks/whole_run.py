@@ -19,20 +19,18 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from unittest import mock
 
 import numpy as np
 import openslide
 import torch
-from bare import forward_passes
+from bare import decode_all, decoded_chunks, forward_passes
 from by_turns import options, seconds
 from gigapixel import write_slide
 from numpy.typing import NDArray
 from openslide.deepzoom import DeepZoomGenerator
-from random_models import MEAN, STD, TARGET, THRESHOLD, TILE, winner_like_model
+from random_models import MEAN, STD, TARGET, TILE, winner_like_model
 
 from napari_breastpath import analyze, load_model, open_slide
 from napari_breastpath.inference import Grid
@@ -43,7 +41,6 @@ from napari_breastpath.models.predictor import make_predictor
 from napari_breastpath.preprocess.staintools_compat import StaintoolsNormalizer
 from napari_breastpath.results import Result
 from napari_breastpath.results.maps import DONE
-from napari_breastpath.slides.backend import Pixels
 
 WINNER_TILES, BARE_TILES = 6, 64
 BEFORE_THE_NETWORK = ("tissue", "stain", "read_wait", "normalize")
@@ -72,9 +69,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         slide = write_slide(folder / "slide.tif", arguments.width, arguments.height)
-        model = winner_like_model(folder / "model", arguments.mpp)
+        bundle = load_model(winner_like_model(folder / "model", arguments.mpp))
         rounds = [
-            one_round(slide, model, folder / f"{k}", arguments.device)
+            one_round(slide, bundle, folder / f"{k}", arguments.device)
             for k in range(arguments.rounds)
         ]
     report(rounds)
@@ -91,22 +88,22 @@ def parse() -> argparse.Namespace:
     return options(parser, width=5000, height=4000, rounds=1)
 
 
-def one_round(path: Path, model: Path, out: Path, device: str) -> Round:
+def one_round(path: Path, bundle: ModelBundle, out: Path, device: str) -> Round:
     """Return the seconds per tile of each way."""
-    settings = {"stain": "vahadane", "threshold": THRESHOLD, "device": device}
+    settings = {"stain": "vahadane", "threshold": bundle.threshold, "device": device}
     started = time.perf_counter()
     with open_slide(path) as slide:
-        result = analyze(slide, out, model=model, **settings)
+        result = analyze(slide, out, model=bundle.folder, **settings)
     whole = time.perf_counter() - started
     tiles = result.record["tiles"]["done"]
-    bare = bare_forward(model, result)
-    before, network = winner_per_tile(path, model, result)
+    bare = bare_forward(bundle, result)
+    before, network = winner_per_tile(path, bundle, result)
     timing = result.record["timing_s"]
     return Round(
         whole=whole / tiles,
         before=sum(timing[stage] for stage in BEFORE_THE_NETWORK) / tiles,
         bare=bare,
-        decode=bare_decoding(path, load_model(model), result),
+        decode=bare_decoding(path, bundle, result),
         winner=before + network,
         winner_before=before,
         mm2_per_s=result.record["tissue_area_mm2"] / whole,
@@ -116,11 +113,11 @@ def one_round(path: Path, model: Path, out: Path, device: str) -> Round:
     )
 
 
-def bare_forward(model: Path, result: Result) -> float:
+def bare_forward(bundle: ModelBundle, result: Result) -> float:
     """Return the seconds per tile of the network alone, in the engine and batch of the run."""
     settings = result.record["settings"]
     predictor = make_predictor(
-        load_model(model), *(settings[k] for k in ("device", "engine", "batch_size", "threads"))
+        bundle, *(settings[k] for k in ("device", "engine", "batch_size", "threads"))
     )
     tiles = torch.randint(0, 256, (BARE_TILES, TILE, TILE, 3), dtype=torch.uint8)
     forward_passes(predictor, tiles[: settings["batch_size"] * predictor.streams])()
@@ -130,27 +127,20 @@ def bare_forward(model: Path, result: Result) -> float:
 def bare_decoding(path: Path, bundle: ModelBundle, result: Result) -> float:
     """Return the seconds per tile of decoding, on all cores, each chunk under the run's tiles."""
     size, overlap = bundle.tile_size, result.record["settings"]["overlap"]
-    tiles, chunks = np.argwhere(result.map.tile_state == DONE), dict[tuple[int, ...], None]()
-    with open_slide(path) as slide, ThreadPoolExecutor(os.cpu_count()) as pool:
+    tiles = [tuple(index) for index in np.argwhere(result.map.tile_state == DONE)]
+    with open_slide(path) as slide:
         grid = Grid.over(slide.lattice(bundle.mpp), size, overlap, bundle.output_stride)
-        decode = slide.backend.decode
-
-        def noted(*chunk: int) -> Pixels | None:
-            chunks[chunk] = None
-            return decode(*chunk)
-
-        with mock.patch.object(slide.backend, "decode", noted):
-            list(pool.map(lambda tile: read_tile(slide, grid, tuple(tile)), tiles))
-        return seconds(lambda: list(pool.map(lambda chunk: decode(*chunk), chunks))) / len(tiles)
+        chunks = decoded_chunks(slide, lambda: [read_tile(slide, grid, each) for each in tiles])
+    return seconds(lambda: decode_all(path, chunks, os.cpu_count())) / len(tiles)
 
 
-def winner_per_tile(path: Path, model: Path, result: Result) -> tuple[float, float]:
+def winner_per_tile(path: Path, bundle: ModelBundle, result: Result) -> tuple[float, float]:
     """Return the winner's seconds per tile before and in the network, on tiles amid the tissue."""
     device = result.record["settings"]["device"]
-    network = build_network(load_model(model)).eval().to(device)
+    network = build_network(bundle).eval().to(device)
     stain = StaintoolsNormalizer.from_target(TARGET["stain_matrix"], TARGET["max_concentration"])
     zoom = DeepZoomGenerator(openslide.OpenSlide(path), tile_size=TILE, overlap=0)
-    reduction = round(load_model(model).mpp / result.record["slide"]["mpp_x"]).bit_length() - 1
+    reduction = round(bundle.mpp / result.record["slide"]["mpp_x"]).bit_length() - 1
     level = zoom.level_count - 1 - reduction
     columns, rows = zoom.level_tiles[level]
     before = network_s = 0.0
