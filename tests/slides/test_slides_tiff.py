@@ -19,6 +19,7 @@ from napari_breastpath.core.errors import SlideError
 from napari_breastpath.slides import open_slide
 
 RGB = noise(150, 200, 3)
+SMOOTH = gaussian_filter(RGB, (9, 9, 0)).astype(np.uint8)
 GREY = noise(150, 200)
 GREY16 = noise(150, 200, dtype="uint16")
 
@@ -58,45 +59,84 @@ def test_jpeg_stays_within_the_codecs_loss(tmp_path: Path, quality: int, toleran
     assert np.abs(got.astype(int) - smooth).max() <= tolerance
 
 
+TABLES, MARKERS = (0xDB, 0xC4), range(0xE0, 0xF0)
+
+
+def parted(jpeg: bytes) -> tuple[bytes, bytes]:
+    """Return the tables of a JPEG and the rest of it, without its APP segments, as Aperio does."""
+    tables, image, at = b"\xff\xd8", b"\xff\xd8", 2
+    while jpeg[at + 1] != 0xDA:
+        end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if jpeg[at + 1] in TABLES:
+            tables += jpeg[at:end]
+        elif jpeg[at + 1] not in MARKERS:
+            image += jpeg[at:end]
+        at = end
+    return tables + b"\xff\xd9", image + jpeg[at:]
+
+
+def jpegs(picture: NDArray[np.uint8], tile: tuple[int, int], **how: str) -> list[bytes]:
+    return [
+        imagecodecs.jpeg_encode(
+            np.ascontiguousarray(picture[y : y + tile[0], x : x + tile[1]]),
+            colorspace="rgb",
+            **how,
+        )
+        for y in range(0, 150, tile[0])
+        for x in range(0, 200, tile[1])
+    ]
+
+
+def jpeg_tiff(
+    path: Path, tiles: list[bytes], colours: str, tile: tuple[int, int], tables: bytes | None = None
+) -> Path:
+    how: dict[str, Any] = {"photometric": colours, "jpegtables": tables, "metadata": None}
+    how |= {"compression": "jpeg", "compressionargs": {"outcolorspace": colours}}
+    tifffile.imwrite(path, iter(tiles), shape=RGB.shape, dtype=RGB.dtype, tile=tile, **how)
+    return path
+
+
 @pytest.mark.parametrize(
-    ("colours", "subsampling", "tile"),
+    ("colours", "subsampling", "tile", "whole", "is_parted"),
     [
-        ("rgb", "444", (64, 64)),
-        ("ycbcr", "444", (64, 64)),
-        ("ycbcr", "420", (64, 64)),
-        ("ycbcr", "422", (128, 64)),
+        pytest.param("rgb", "444", (64, 64), True, False, id="rgb"),
+        pytest.param("rgb", "444", (64, 64), True, True, id="rgb, unmarked"),
+        pytest.param("ycbcr", "444", (64, 64), True, False, id="444"),
+        pytest.param("ycbcr", "420", (64, 64), True, False, id="420"),
+        pytest.param("ycbcr", "422", (128, 64), True, False, id="422"),
+        pytest.param("ycbcr", "420", (64, 64), True, True, id="420, unmarked"),
+        pytest.param("ycbcr", "420", (64, 64), False, False, id="420, cut at the edge"),
+        pytest.param("rgb", "444", (64, 64), False, True, id="unmarked, cut at the edge"),
     ],
 )
-@pytest.mark.parametrize("cut", [False, True], ids=["whole", "cut at the edge"])
 def test_jpeg_tiles_have_the_bits_that_tifffile_gives(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     colours: str,
     subsampling: str,
     tile: tuple[int, int],
-    cut: bool,
+    whole: bool,
+    is_parted: bool,
 ) -> None:
-    smooth = gaussian_filter(RGB, (9, 9, 0)).astype(np.uint8)
-    padded = smooth if cut else np.pad(smooth, ((0, 128), (0, 128), (0, 0)), mode="edge")
-    tiles = [
-        imagecodecs.jpeg_encode(
-            np.ascontiguousarray(padded[y : y + tile[0], x : x + tile[1]]),
-            subsampling=subsampling,
-            colorspace="rgb",
-            outcolorspace=colours,
-        )
-        for y in range(0, 150, tile[0])
-        for x in range(0, 200, tile[1])
-    ]
-    path = tmp_path / "jpeg.tif"
-    how = {"tile": tile, "photometric": colours, "compression": "jpeg", "metadata": None}
-    tifffile.imwrite(path, iter(tiles), shape=RGB.shape, dtype=RGB.dtype, **how)
-    if not cut:  # decoded without tifffile
+    padded = np.pad(SMOOTH, ((0, 128), (0, 128), (0, 0)), mode="edge") if whole else SMOOTH
+    tiles, tables = jpegs(padded, tile, subsampling=subsampling, outcolorspace=colours), None
+    if is_parted:
+        tables, tiles = parted(tiles[0])[0], [parted(each)[1] for each in tiles]
+    path = jpeg_tiff(tmp_path / "jpeg.tif", tiles, colours, tile, tables)
+    if whole:  # decoded without tifffile
         monkeypatch.setattr(napari_breastpath.slides.tiff, "by_tifffile", pytest.fail)
     with open_slide(path, mpp=1) as slide:
         read = slide.read(0, 0, 200, 150)
     assert np.array_equal(read, tifffile.imread(path))
-    assert np.abs(read.astype(int) - smooth).mean() < 5
+    assert np.abs(read.astype(int) - SMOOTH).mean() < 5
+
+
+def test_a_marked_tile_among_unmarked_rgb_ones_is_decoded_as_tifffile_does(tmp_path: Path) -> None:
+    marked = jpegs(SMOOTH, (64, 64), subsampling="444", outcolorspace="ycbcr")
+    tables, first = parted(marked[0])
+    path = jpeg_tiff(tmp_path / "mixed.tif", [first, *marked[1:]], "rgb", (64, 64), tables)
+    with open_slide(path, mpp=1) as slide:
+        assert np.array_equal(slide.read(0, 0, 200, 150), tifffile.imread(path))
 
 
 @pytest.mark.parametrize("one_piece", [False, True], ids=["tiled", "one strip"])
