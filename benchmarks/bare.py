@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 from unittest import mock
 
+import numpy as np
 import torch
+from by_turns import seconds
 
-from napari_breastpath.models import Predictor
+from napari_breastpath.inference import Grid
+from napari_breastpath.inference.engine import read_tile
+from napari_breastpath.models import ModelBundle, Predictor
+from napari_breastpath.results import Result
+from napari_breastpath.results.maps import DONE
 from napari_breastpath.slides import Slide, open_slide
 from napari_breastpath.slides.backend import Pixels
 
@@ -47,3 +54,13 @@ def decode_all(path: Path, chunks: list[Chunk], threads: int | None) -> None:
     with open_slide(path) as slide, ThreadPoolExecutor(threads) as pool:
         for pixels in pool.map(lambda chunk: slide.backend.decode(*chunk), chunks):
             assert pixels is not None
+
+
+def bare_decoding(path: Path, bundle: ModelBundle, result: Result) -> float:
+    """Return the seconds per tile of decoding, on all cores, each chunk under the run's tiles."""
+    size, overlap = bundle.tile_size, result.record["settings"]["overlap"]
+    tiles = [tuple(index) for index in np.argwhere(result.map.tile_state == DONE)]
+    with open_slide(path) as slide:
+        grid = Grid.over(slide.lattice(bundle.mpp), size, overlap, bundle.output_stride)
+        chunks = decoded_chunks(slide, lambda: [read_tile(slide, grid, each) for each in tiles])
+    return seconds(lambda: decode_all(path, chunks, os.cpu_count())) / len(tiles)

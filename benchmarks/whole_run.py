@@ -14,7 +14,6 @@ run there.
 from __future__ import annotations
 
 import argparse
-import os
 import statistics
 import tempfile
 import time
@@ -25,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import openslide
 import torch
-from bare import decode_all, decoded_chunks, forward_passes
+from bare import bare_decoding, forward_passes
 from by_turns import options, seconds
 from gigapixel import write_slide
 from numpy.typing import NDArray
@@ -33,14 +32,11 @@ from openslide.deepzoom import DeepZoomGenerator
 from random_models import MEAN, STD, TARGET, TILE, winner_like_model
 
 from napari_breastpath import analyze, load_model, open_slide
-from napari_breastpath.inference import Grid
-from napari_breastpath.inference.engine import read_tile
 from napari_breastpath.models import ModelBundle
 from napari_breastpath.models.networks import build_network
 from napari_breastpath.models.predictor import make_predictor
 from napari_breastpath.preprocess.staintools_compat import StaintoolsNormalizer
 from napari_breastpath.results import Result
-from napari_breastpath.results.maps import DONE
 
 WINNER_TILES, BARE_TILES = 6, 64
 BEFORE_THE_NETWORK = ("tissue", "stain", "read_wait", "normalize")
@@ -122,16 +118,6 @@ def bare_forward(bundle: ModelBundle, result: Result) -> float:
     tiles = torch.randint(0, 256, (BARE_TILES, TILE, TILE, 3), dtype=torch.uint8)
     forward_passes(predictor, tiles[: settings["batch_size"] * predictor.streams])()
     return seconds(forward_passes(predictor, tiles)) / BARE_TILES
-
-
-def bare_decoding(path: Path, bundle: ModelBundle, result: Result) -> float:
-    """Return the seconds per tile of decoding, on all cores, each chunk under the run's tiles."""
-    size, overlap = bundle.tile_size, result.record["settings"]["overlap"]
-    tiles = [tuple(index) for index in np.argwhere(result.map.tile_state == DONE)]
-    with open_slide(path) as slide:
-        grid = Grid.over(slide.lattice(bundle.mpp), size, overlap, bundle.output_stride)
-        chunks = decoded_chunks(slide, lambda: [read_tile(slide, grid, each) for each in tiles])
-    return seconds(lambda: decode_all(path, chunks, os.cpu_count())) / len(tiles)
 
 
 def winner_per_tile(path: Path, bundle: ModelBundle, result: Result) -> tuple[float, float]:
