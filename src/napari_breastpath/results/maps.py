@@ -7,6 +7,7 @@ behind is either marked finished and whole, or not marked and written again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -47,21 +48,18 @@ def _even(values: UInt8Array) -> UInt8Array:
     return np.pad(values, pad) if any(end for _, end in pad) else values
 
 
-def _pooled(values: UInt8Array) -> UInt8Array:
-    """Return `values` (…, y, x) with 2 × 2 windows on a last axis, odd edges padded by 0."""
-    padded = _even(values)
-    *lead, height, width = padded.shape
-    windows = padded.reshape((*lead, height // 2, 2, width // 2, 2))
-    pooled: UInt8Array = windows.swapaxes(-3, -2).reshape(*lead, height // 2, width // 2, 4)
-    return pooled
+def _sums(values: NDArray[np.integer]) -> NDArray[np.integer]:
+    """Add 2 × 2 pixels of (…, y, x), both sizes even."""
+    rows = values[..., ::2, :] + values[..., 1::2, :]  # first, as they lie together
+    sums: NDArray[np.integer] = rows[..., ::2] + rows[..., 1::2]
+    return sums
 
 
 def halve_mean(values: UInt8Array) -> UInt8Array:
     """Average 2 × 2 pixels over those inferred (not 0); 0 where none is."""
-    windows = _pooled(values)
-    known = np.maximum(np.count_nonzero(windows, axis=-1), 1)
-    total = windows.sum(axis=-1, dtype=np.uint16)
-    mean: UInt8Array = ((total + known // 2) // known).astype(np.uint8)
+    padded = _even(values)
+    known = np.maximum(_sums((padded != 0).view(np.uint8)), 1)
+    mean: UInt8Array = ((_sums(padded.astype(np.uint16)) + known // 2) // known).astype(np.uint8)
     return mean
 
 
@@ -106,12 +104,18 @@ class Piece:
         return Piece(self.top // 2, self.left // 2, halve(self.values))
 
 
-def _by_chunk(pieces: Iterable[Piece], chunk: int) -> Iterable[list[Piece]]:
-    """Group pieces by the chunk that they lie in."""
+def _by_chunks(pieces: Iterable[Piece], chunk: int) -> list[list[Piece]]:
+    """Group pieces by the chunks that they lie in, those of chunks side by side together."""
     held: dict[tuple[int, int], list[Piece]] = {}
     for piece in pieces:
         held.setdefault((piece.top // chunk, piece.left // chunk), []).append(piece)
-    return held.values()
+    groups: list[list[Piece]] = []
+    for row, column in sorted(held):
+        if (row, column - 1) in held:
+            groups[-1] += held[row, column]
+        else:
+            groups.append(held[row, column])
+    return groups
 
 
 def _span(slices: Iterable[slice]) -> slice:
@@ -165,8 +169,8 @@ class Pyramid:
     def write_blocks(self, blocks: Iterable[Piece]) -> None:
         """Write blocks, each chunk of a coarser level once, however many of them it holds.
 
-        Writing a part of a chunk takes as long as writing all of it, and blocks done one after the
-        other are neighbours.
+        Writing a part of a chunk takes as long as writing all of it, chunks side by side take less
+        together, and blocks done one after the other are neighbours.
 
         Parameters
         ----------
@@ -177,21 +181,31 @@ class Pyramid:
         for level, array in enumerate(self.levels):
             if level:
                 pieces = [piece.halved(self.halve) for piece in pieces]
-            for chunk in _by_chunk(pieces, array.chunks[-1]):
-                self._write_together(level, chunk)
+            for group in _by_chunks(pieces, array.chunks[-1]):
+                self._write_together(level, group)
 
     def _write_together(self, level: int, pieces: Sequence[Piece]) -> None:
-        """Write pieces of one chunk, with what is stored between them."""
+        """Write pieces of chunks side by side, with what is stored between them."""
         rows, columns = _span(p.rows for p in pieces), _span(p.columns for p in pieces)
         values = pieces[0].values
         if len(pieces) > 1:
-            values = self.read(rows, columns, level)
+            values = self._around(pieces, rows, columns, level)
             for piece in pieces:
                 down, across = _within(piece.rows, rows), _within(piece.columns, columns)
                 values[..., down, across] = piece.values
         array = self.levels[level]
         with undamaged(array.store_path):
             array[..., rows, columns] = values
+
+    def _around(
+        self, pieces: Sequence[Piece], rows: slice, columns: slice, level: int
+    ) -> UInt8Array:
+        """Return what is stored in a window, not looked for where pieces fill it."""
+        *lead, _, _ = pieces[0].values.shape
+        shape = *lead, rows.stop - rows.start, columns.stop - columns.start
+        if sum(piece.values.size for piece in pieces) == math.prod(shape):
+            return np.empty(shape, np.uint8)
+        return self.read(rows, columns, level)
 
     def whole(self, top: int, bottom: int, left: int, right: int) -> tuple[slice, slice]:
         """Return the rows and columns of level 0 of the coarsest level's pixels over a window."""
