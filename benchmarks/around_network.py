@@ -1,7 +1,8 @@
 """The engine around a network that takes no time, against decoding alone: what a GPU waits for.
 
 Per round, one after the other: a `tumour` run without stain (that is the device's work) whose
-network answers at once, with smooth noise; and the decoding, on all cores, of what the run decoded.
+network answers at once, with smooth noise; the same with every tile read by itself instead of in
+columns (`inference.engine.read_column`); and the decoding, on all cores, of what the run decoded.
 Printed are the seconds of inference: a network that takes longer a tile is what a run waits for,
 one that takes less waits for the engine.
 
@@ -30,7 +31,9 @@ from scipy.ndimage import zoom
 
 from napari_breastpath import analyze, load_model
 from napari_breastpath.analyses import tumour
+from napari_breastpath.inference import engine
 from napari_breastpath.models import ModelBundle, make_predictor
+from napari_breastpath.results import Result
 
 COARSE_PX = 8
 
@@ -71,25 +74,38 @@ def main() -> None:
             one_round(slide, bundle, folder / f"{k}", arguments.batch)
             for k in range(arguments.rounds)
         ]
-    for name, k in (("inference", 0), ("its processor time", 1), ("decoding alone", 2)):
-        each = [round_[k] * 1e3 for round_ in rounds]
+    for name in rounds[0]:
+        each = [seconds[name] * 1e3 for seconds in rounds]
         print(f"{name}: {statistics.median(each):.2f} ms a tile")
-    ratios = [wall / decoding for wall, _, decoding in rounds]
-    print(
-        f"inference ÷ decoding alone: {statistics.median(ratios):.2f} "
-        f"(rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
-    )
+    for other in ("tile by tile", "decoding alone"):
+        ratios = [seconds["inference"] / seconds[other] for seconds in rounds]
+        print(
+            f"inference ÷ {other}: {statistics.median(ratios):.2f} "
+            f"(rounds: {', '.join(f'{ratio:.2f}' for ratio in ratios)})"
+        )
 
 
-def one_round(
-    slide: Path, bundle: ModelBundle, out: Path, batch: int
-) -> tuple[float, float, float]:
-    """Return seconds a tile: inference by wall and by processor, decoding alone by wall."""
+def one_round(slide: Path, bundle: ModelBundle, out: Path, batch: int) -> dict[str, float]:
+    """Return seconds a tile of wall time, and of the processor's for inference."""
+    inference, result = timed_run(slide, bundle, out / "columns", batch)
+    with mock.patch.object(engine, "LONGEST_COLUMN", 1):
+        alone, _ = timed_run(slide, bundle, out / "tiles", batch)
+    tiles = result.record["tiles"]["done"]
+    return {
+        "inference": inference.wall / tiles,
+        "its processor time": inference.processor / tiles,
+        "tile by tile": alone.wall / tiles,
+        "its processor time, tile by tile": alone.processor / tiles,
+        "decoding alone": bare_decoding(slide, bundle, result),
+    }
+
+
+def timed_run(slide: Path, bundle: ModelBundle, out: Path, batch: int) -> tuple[Clock, Result]:
+    """Return what inference took, and the result."""
     clock = Clock(tumour.run)
     with mock.patch.object(tumour, "run", clock), instant_network(bundle, batch):
         result = analyze(slide, out, model=bundle.folder, stain="none", threshold=THRESHOLD)
-    tiles = result.record["tiles"]["done"]
-    return clock.wall / tiles, clock.processor / tiles, bare_decoding(slide, bundle, result)
+    return clock, result
 
 
 @contextmanager

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     import torch
 
 TileArray = NDArray[np.uint8]
+Column: TypeAlias = tuple[Index, ...]
 # Read ahead of the network, for each of its streams.
 BATCHES_AHEAD = 3
+# Tiles read in one piece; longer ones gain nothing.
+LONGEST_COLUMN = 4
 
 
 class Normalizer(Protocol):
@@ -147,6 +150,34 @@ def read_tile(slide: Slide, grid: Grid, index: Index) -> Tile:
     return Tile(index, pixels)
 
 
+def read_column(slide: Slide, grid: Grid, column: Column) -> list[Tile]:
+    """Read tiles that lie one below the other in one piece, or one by one where that fails.
+
+    What they share is averaged once and no thread waits for another to decode it; their pixels
+    have the same bits (`benchmarks/around_network.py`).
+    """
+    first, last = grid.read_box(*column[0]), grid.read_box(*column[-1])
+    height = last.y + last.height - first.y
+    try:
+        pixels = slide.read(first.x, first.y, first.width, height, mpp=grid.lattice.mpp)
+    except SlideError:
+        return [read_tile(slide, grid, index) for index in column]
+    edge, pitch = grid.tile + 2 * grid.margin, grid.tile - grid.overlap
+    return [Tile(index, pixels[k * pitch :][:edge]) for k, index in enumerate(column)]
+
+
+def columns_of(tiles: Iterable[Index], longest: int) -> Iterator[Column]:
+    """Yield tiles, in their order, together with those that come next and lie below."""
+    column: list[Index] = []
+    for index in tiles:
+        if column and (len(column) == longest or index != (column[-1][0] + 1, column[-1][1])):
+            yield tuple(column)
+            column = []
+        column.append(index)
+    if column:
+        yield tuple(column)
+
+
 def run(
     job: Job,
     plan: Plan,
@@ -186,9 +217,10 @@ def run(
         threads(streams, "network") as networks,
         Writer(job.store, job.blocks, plan, states, job.analysed, job.factor, fates) as writer,
     ):
-        read = partial(read_tile, job.slide, job.grid)
-        tiles = ahead(readers, read, plan.tiles, BATCHES_AHEAD * size * streams)
-        batches = _batches(tiles, size, outcome)
+        read, longest = partial(read_column, job.slide, job.grid), min(size, LONGEST_COLUMN)
+        columns = columns_of(plan.tiles, longest)
+        read_ahead = ahead(readers, read, columns, BATCHES_AHEAD * size * streams // longest)
+        batches = _batches(chain.from_iterable(read_ahead), size, outcome)
         # `streams` more than the one whose answers are blended, so that none of them waits.
         for answers in ahead(networks, partial(_infer, job, outcome), batches, streams):
             if stop is not None and stop.is_set():
