@@ -65,8 +65,8 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = options(parser, width=8_000, height=6_400)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
         slide = write_slide(folder / "slide.tif", arguments.width, arguments.height)
         bundle = load_model(winner_like_model(folder / "model", arguments.mpp))
         one_round(slide, bundle, folder / "first", arguments.batch)  # Numba, imports

@@ -19,7 +19,8 @@ from napari_breastpath.core.errors import SlideError
 from napari_breastpath.slides import open_slide
 
 RGB = noise(150, 200, 3)
-SMOOTH = gaussian_filter(RGB, (9, 9, 0)).astype(np.uint8)
+BLURRED = gaussian_filter(RGB.astype(float), (9, 9, 0))
+SMOOTH = np.interp(BLURRED, (BLURRED.min(), BLURRED.max()), (20, 235)).astype(np.uint8)
 GREY = noise(150, 200)
 GREY16 = noise(150, 200, dtype="uint16")
 
@@ -131,12 +132,41 @@ def test_jpeg_tiles_have_the_bits_that_tifffile_gives(
     assert np.abs(read.astype(int) - SMOOTH).mean() < 5
 
 
-def test_a_marked_tile_among_unmarked_rgb_ones_is_decoded_as_tifffile_does(tmp_path: Path) -> None:
-    marked = jpegs(SMOOTH, (64, 64), subsampling="444", outcolorspace="ycbcr")
-    tables, first = parted(marked[0])
-    path = jpeg_tiff(tmp_path / "mixed.tif", [first, *marked[1:]], "rgb", (64, 64), tables)
+JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
+ADOBE_YCBCR = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x01"
+COMMENT = b"\xff\xfe\x00\x06what"
+
+
+@pytest.mark.parametrize(
+    ("before", "in_tables"),
+    [
+        (JFIF, b""),
+        (ADOBE_YCBCR, b""),
+        (JFIF + ADOBE_YCBCR, b""),
+        (COMMENT + JFIF, b""),
+        (COMMENT + ADOBE_YCBCR, b""),
+        (b"\xff" + JFIF, b""),
+        (b"\xff\xe1\x00\x06Exif" + ADOBE_YCBCR, b""),
+        (b"", ADOBE_YCBCR),
+        (b"", JFIF),
+    ],
+)
+@pytest.mark.parametrize("first", ["unmarked", "marked"])
+def test_rgb_stays_rgb_whatever_its_jpegs_claim(
+    tmp_path: Path, before: bytes, in_tables: bytes, first: str
+) -> None:
+    rgb = [parted(each) for each in jpegs(SMOOTH, (64, 64), subsampling="444", outcolorspace="rgb")]
+    plain = [image for _, image in rgb]
+    claiming = [image[:2] + before + image[2:] for image in plain]
+    tiles = claiming if first == "marked" else [plain[0], *claiming[1:]]
+    tables = rgb[0][0][:2] + in_tables + rgb[0][0][2:]
+    path = jpeg_tiff(tmp_path / "rgb.tif", tiles, "rgb", (64, 64), tables)
     with open_slide(path, mpp=1) as slide:
-        assert np.array_equal(slide.read(0, 0, 200, 150), tifffile.imread(path))
+        read = slide.read(0, 0, 200, 150)
+    assert np.array_equal(read, tifffile.imread(path))
+    with tifffile.TiffFile(path) as tif:
+        is_believed = tif.pages.first.is_jfif
+    assert is_believed or np.abs(read.astype(int) - SMOOTH).mean() < 5
 
 
 @pytest.mark.parametrize("one_piece", [False, True], ids=["tiled", "one strip"])

@@ -23,16 +23,24 @@ def threads(count: int, name: str) -> Iterator[ThreadPoolExecutor]:
 
 
 def ahead(
-    pool: ThreadPoolExecutor, function: Callable[[Item], Found], items: Iterable[Item], count: int
+    pool: ThreadPoolExecutor,
+    function: Callable[[Item], Found],
+    items: Iterable[Item],
+    count: int,
+    weigh: Callable[[Item], int] = lambda _: 1,
 ) -> Iterator[Found]:
-    """Yield function(item) of each item, in order, while up to `count` more are under way.
+    """Yield function(item) of each item, in order, while more of them are under way.
 
-    An error of `function` is raised when its item's turn comes.
+    Those weigh up to `count` together. An error of `function` is raised when its item's turn comes.
     """
-    waiting: deque[Future[Found]] = deque()
+    waiting: deque[tuple[Future[Found], int]] = deque()
+    under_way = 0
     for item in items:
-        waiting.append(pool.submit(function, item))
-        if len(waiting) > count:
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
+        waiting.append((pool.submit(function, item), weigh(item)))
+        under_way += waiting[-1][1]
+        while under_way > count:
+            future, weight = waiting.popleft()
+            under_way -= weight
+            yield future.result()
+    for future, _ in waiting:
+        yield future.result()

@@ -189,7 +189,7 @@ class Pyramid:
         rows, columns = _span(p.rows for p in pieces), _span(p.columns for p in pieces)
         values = pieces[0].values
         if len(pieces) > 1:
-            values = self._around(pieces, rows, columns, level)
+            values = self._canvas(pieces, rows, columns, level)
             for piece in pieces:
                 down, across = _within(piece.rows, rows), _within(piece.columns, columns)
                 values[..., down, across] = piece.values
@@ -197,10 +197,10 @@ class Pyramid:
         with undamaged(array.store_path):
             array[..., rows, columns] = values
 
-    def _around(
+    def _canvas(
         self, pieces: Sequence[Piece], rows: slice, columns: slice, level: int
     ) -> UInt8Array:
-        """Return what is stored in a window, not looked for where pieces fill it."""
+        """Return what is stored in a window; uninitialised where pieces, apart, fill all of it."""
         *lead, _, _ = pieces[0].values.shape
         shape = *lead, rows.stop - rows.start, columns.stop - columns.start
         if sum(piece.values.size for piece in pieces) == math.prod(shape):

@@ -1,4 +1,4 @@
-"""JPEG tiles of a TIFF through libjpeg-turbo's own interface, which is faster than libjpeg's."""
+"""JPEG tiles of a TIFF, decoded by libjpeg-turbo without what tifffile does around it."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ JPEG, RGB, YCBCR = 7, 2, 6
 START, END = b"\xff\xd8", b"\xff\xd9"
 # An APP14 segment, transform 0: the three colours are red, green and blue (ITU-T T.872, 6.5.3).
 ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"
-# What a JPEG says of its colours where it says nothing else in such segments.
+# The start with the segments by which libjpeg tells RGB from YCbCr, where they follow at once.
 START_AND_COLOURS = re.compile(
-    rb"\xff\xd8(?:\xff\xe0\x00\x10JFIF.{10}|\xff\xee\x00\x0eAdobe.{7})*(?=\xff[^\xe0-\xef])",
-    re.DOTALL,
+    rb"\xff\xd8(?:\xff\xe0\x00\x10JFIF.{10}|\xff\xee\x00\x0eAdobe.{7})*", re.DOTALL
 )
 START_ALONE = re.compile(START)
 Decode: TypeAlias = Callable[[bytes, int], "NDArray[Any] | None"]
@@ -35,8 +34,13 @@ def is_plain(page: Page) -> bool:
         and not page.extrasamples
         and page.jpegheader is None
         and (tables[:2], tables[-2:]) == (START, END)
-        and b"JFIF" not in tables
+        and not tells_colours(tables)
     )
+
+
+def tells_colours(jpeg: bytes) -> bool:
+    """Tell whether there may be a segment by which libjpeg tells RGB from YCbCr."""
+    return b"JFIF" in jpeg or b"Adobe" in jpeg
 
 
 def faster(page: Page, decode: Decode) -> Decode:
@@ -48,18 +52,20 @@ def faster(page: Page, decode: Decode) -> Decode:
         return decode
     import simplejpeg
 
-    # libjpeg believes a JFIF's or no marker to mean YCbCr. Aperio stores RGB without one; others,
-    # whose samples were looked at, with the wrong one.
+    # Without such a segment libjpeg believes in YCbCr. Aperio stores RGB without one; others, whose
+    # samples were looked at, with the wrong one: it is left out.
     is_rgb = int(page.photometric) == RGB and not page.is_jfif
     head = START + (page.jpegtables or b"")[2:-2] + (ADOBE_RGB if is_rgb else b"")
     beginning = START_AND_COLOURS if is_rgb else START_ALONE
     shape = page.tilelength, page.tilewidth, page.samplesperpixel
 
     def decode_plain(data: bytes, index: int) -> NDArray[Any] | None:
-        if (begun := beginning.match(data)) is None:
+        begun = beginning.match(data)
+        rest = data[begun.end() :] if begun else b""
+        if not rest or (is_rgb and tells_colours(rest)):
             return decode(data, index)
         try:
-            tile: NDArray[Any] = simplejpeg.decode_jpeg(head + data[begun.end() :])
+            tile: NDArray[Any] = simplejpeg.decode_jpeg(head + rest)
         except ValueError:
             return decode(data, index)  # of another kind, or damaged: tifffile knows, or says so
         return tile if tile.shape == shape else decode(data, index)  # cut at the level's edge
