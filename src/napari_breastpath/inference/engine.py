@@ -153,9 +153,9 @@ def read_tile(slide: Slide, grid: Grid, index: Index) -> Tile:
 def read_column(slide: Slide, grid: Grid, column: Column) -> list[Tile]:
     """Read tiles that lie one below the other in one piece, or one by one where that fails.
 
-    What they share is averaged once, and fewer threads wait for each other to decode it: a quarter
-    of the time before a network that takes none (`benchmarks/around_network.py`). The pixels are
-    the same, bit for bit.
+    What they share is averaged once, and fewer threads wait for each other to decode it: a seventh
+    to a quarter of a run whose network takes no time (`benchmarks/around_network.py`). The pixels
+    are the same, bit for bit.
     """
     first, last = grid.read_box(*column[0]), grid.read_box(*column[-1])
     height = last.y + last.height - first.y
