@@ -9,7 +9,8 @@ import numpy as np
 from napari_breastpath.core.geometry import Lattice, PixelSize
 from napari_breastpath.edits import Change, Corrections
 from napari_breastpath.results import Result, create_result
-from napari_breastpath.results.maps import ERASED, halve_max
+from napari_breastpath.results.halving import halve_max
+from napari_breastpath.results.maps import ERASED
 
 ONE = ({"name": "tumour", "color": [200, 0, 0], "role": "tumour"},)
 THREE = (

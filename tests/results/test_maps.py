@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from napari_breastpath.core.errors import ResultError
 from napari_breastpath.core.geometry import Lattice, PixelSize
-from napari_breastpath.results.maps import MapStore, Piece, halve_max, halve_mean
+from napari_breastpath.results.halving import halve_max, halve_mean
+from napari_breastpath.results.maps import MapStore, Piece
 
 MPP = PixelSize(0.5, 0.25)
 LATTICE = Lattice.over(3001, 4003, MPP, 2.0)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_breastpath.results.maps import ERASED, halve_max
+from napari_breastpath.results.halving import halve_max
+from napari_breastpath.results.maps import ERASED
 from napari_breastpath.results.masks import row_slices
 from napari_breastpath.viewer.level_view import LevelView
 
