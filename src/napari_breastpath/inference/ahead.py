@@ -39,8 +39,7 @@ def ahead(
         waiting.append((pool.submit(function, item), weigh(item)))
         under_way += waiting[-1][1]
         while under_way > count:
-            future, weight = waiting.popleft()
-            under_way -= weight
-            yield future.result()
-    for future, _ in waiting:
-        yield future.result()
+            under_way -= waiting[0][1]
+            yield waiting.popleft()[0].result()
+    while waiting:
+        yield waiting.popleft()[0].result()
